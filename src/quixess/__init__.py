@@ -1,0 +1,1 @@
+"""Quixess: a self-hosted, scoped HTTP API in front of Meta's WhatsApp Cloud API."""

@@ -1,0 +1,86 @@
+"""Every error a caller can meet: one code, one status, one title.
+
+`CATALOGUE` is the single list; docs/errors.md is checked against it. Rooms raise `QuixessError` by code, the
+doors turn it into an RFC 9457 problem body. No error ever carries a value the caller sent: an OTP code or a
+token in a bad request must not come back in an answer that ends up in somebody's log.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+CATALOGUE: dict[str, tuple[int, str]] = {
+    "invalid_request": (400, "The request is not valid"),
+    "invalid_json": (400, "The body is not valid JSON"),
+    "invalid_phone": (400, "The phone number is not valid"),
+    "invalid_idempotency_key": (400, "The Idempotency-Key header is not valid"),
+    "not_authentication_template": (400, "The template is not an authentication template"),
+    "template_parameters": (400, "The template's parameters do not match"),
+    "brand_not_bound": (400, "The API key is not bound to a brand"),
+    "conflicting_credentials": (400, "Two different credentials were sent"),
+    "missing_api_key": (401, "No API key was sent"),
+    "invalid_api_key": (401, "The API key is not valid"),
+    "invalid_signature": (401, "The signature is not valid"),
+    "insufficient_scope": (403, "The API key lacks the scope for this"),
+    "brand_suspended": (403, "The brand is suspended"),
+    "verification_failed": (403, "The verify token does not match"),
+    "not_found": (404, "There is nothing here"),
+    "no_active_connection": (404, "The brand has no active WhatsApp connection"),
+    "template_not_found": (404, "The template is not in the cache"),
+    "method_not_allowed": (405, "The method is not allowed here"),
+    "request_timeout": (408, "The request took too long to arrive"),
+    "template_not_approved": (409, "The template is not approved"),
+    "idempotency_in_progress": (409, "A request with this Idempotency-Key is still running"),
+    "payload_too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The content type is not supported"),
+    "idempotency_key_reused": (422, "The Idempotency-Key was used for another request"),
+    "otp_recipient_limited": (429, "Too many codes to this recipient"),
+    "rate_limited": (429, "Too many requests"),
+    "whatsapp_rate_limited": (429, "WhatsApp asks to slow down"),
+    "headers_too_large": (431, "The headers are too large"),
+    "internal_error": (500, "Something went wrong on our side"),
+    "whatsapp_error": (502, "WhatsApp rejected the message"),
+    "whatsapp_connection_unauthorized": (502, "WhatsApp no longer accepts the connection's token"),
+    "outcome_unknown": (502, "WhatsApp never confirmed the message"),
+    "upstream_unavailable": (503, "WhatsApp cannot be reached"),
+    "database_unavailable": (503, "The database cannot be reached"),
+    "overloaded": (503, "Too much is waiting already"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field's fault. `pointer` is a JSON Pointer (RFC 6901) into the body; `detail` names the fix."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class QuixessError(Exception):
+    """An error that a caller may see. `code` must stand in `CATALOGUE`; `detail` says what to do about it.
+
+    `extra` goes into the problem body as it is, so it may hold only what the caller is allowed to read.
+    `retry_after_s` becomes a Retry-After header, in whole seconds.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        retry_after_s: int | None = None,
+        extra: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.status, self.title = CATALOGUE[code]
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.retry_after_s = retry_after_s
+        self.extra = extra or {}
+
+
+def invalid(pointer: str, code: str, detail: str) -> QuixessError:
+    """Build a 400 for one field. `code` is the field's code, such as `required` or `too_long`."""
+    return QuixessError("invalid_request", detail, errors=(FieldError(pointer, code, detail),))
