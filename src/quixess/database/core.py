@@ -1,0 +1,154 @@
+"""Database: the two pools and the transactions over them.
+
+The writer batches over brands. The reader sees one brand at a time, by row-level security under the query's own
+filter. A transaction is visible in the code and never spans a network call (decision 0004).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+from uuid import UUID
+
+import asyncpg
+
+from quixess.errors import QuixessError
+
+_WRITER = {
+    "role": "quixess_writer",
+    # A plan cached while a table was small would scan it for ever after: pin index access.
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",
+    "lock_timeout": "1000",
+    "statement_timeout": "15000",
+    "idle_in_transaction_session_timeout": "30000",
+    "application_name": "quixess writer",
+}
+_READER = {
+    "role": "quixess_reader",
+    "jit": "off",
+    "statement_timeout": "15000",
+    "idle_in_transaction_session_timeout": "30000",
+    "default_transaction_read_only": "on",
+    "application_name": "quixess reader",
+}
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InsufficientResourcesError,
+)
+
+
+class Tx:
+    """One transaction: rows in, rows out. Made by `Database.transaction` and `Database.reading` only."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: asyncpg.Connection | asyncpg.pool.PoolConnectionProxy) -> None:
+        self._connection = connection
+
+    async def rows(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Run a statement and return its rows."""
+        return await self._connection.fetch(sql, *arguments)
+
+    async def row(self, sql: str, *arguments: Any) -> asyncpg.Record | None:
+        """Run a statement and return its first row, or None."""
+        return await self._connection.fetchrow(sql, *arguments)
+
+    async def execute(self, sql: str, *arguments: Any) -> str:
+        """Run a statement and return PostgreSQL's word for it, such as `UPDATE 1`."""
+        return await self._connection.execute(sql, *arguments)
+
+
+class Database:
+    """The way to PostgreSQL for one process. Open it once, close it last."""
+
+    def __init__(self, dsn: str, writers: asyncpg.Pool, readers: asyncpg.Pool) -> None:
+        self._dsn = dsn
+        self._writers = writers
+        self._readers = readers
+
+    @classmethod
+    async def open(cls, dsn: str, *, writers: int = 10, readers: int = 5) -> Self:
+        """Connect to a migrated database. `writers` and `readers` bound the connections of this process."""
+        try:
+            return cls(dsn, await _pool(dsn, writers, _WRITER), await _pool(dsn, readers, _READER))
+        except _LOST as error:
+            raise _unavailable() from error
+
+    async def close(self) -> None:
+        """Wait for running statements and close every connection."""
+        await self._writers.close()
+        await self._readers.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """Open a writing transaction over all brands: it commits at the end of the block or not at all.
+
+        Raises `database_unavailable` when the connection is lost, be it during the commit.
+        """
+        try:
+            async with self._writers.acquire() as connection, connection.transaction():
+                yield Tx(connection)
+        except _LOST as error:
+            raise _unavailable() from error
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Tx]:
+        """Lend a writer connection without a transaction: each statement commits by itself."""
+        try:
+            async with self._writers.acquire() as connection:
+                yield Tx(connection)
+        except _LOST as error:
+            raise _unavailable() from error
+
+    @asynccontextmanager
+    async def reading(self, brand_id: UUID) -> AsyncIterator[Tx]:
+        """Open a read-only transaction that can see this brand's rows and no other's (row-level security)."""
+        try:
+            async with self._readers.acquire() as connection, connection.transaction():
+                await connection.execute("SELECT set_config('quixess.brand', $1, true)", str(brand_id))
+                yield Tx(connection)
+        except _LOST as error:
+            raise _unavailable() from error
+
+    @asynccontextmanager
+    async def owner(self) -> AsyncIterator[asyncpg.Connection]:
+        """Lend a connection of the tables' owner, for partitions. Opened anew each time."""
+        try:
+            connection = await asyncpg.connect(self._dsn, statement_cache_size=0)
+        except _LOST as error:
+            raise _unavailable() from error
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def _pool(dsn: str, size: int, settings: dict[str, str]) -> asyncpg.Pool:
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        server_settings=settings,
+        reset=_keep_session,
+        command_timeout=20,
+        timeout=5,
+        max_inactive_connection_lifetime=300,
+    )
+
+
+async def _keep_session(_connection: asyncpg.Connection) -> None:
+    """Skip asyncpg's reset query: no code here leaves session state, and the query costs half a read."""
+
+
+def _unavailable() -> QuixessError:
+    return QuixessError(
+        "database_unavailable", "The database cannot be reached. Nothing was sent; try again.", retry_after_s=2
+    )

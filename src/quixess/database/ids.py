@@ -1,0 +1,52 @@
+"""Ids: UUIDv7 inside (RFC 9562), a prefix and 26 Crockford base32 characters outside.
+
+The text sorts by time like the id itself. Ids are made by us, never by a sequence, so that none is issued twice
+after a failover that lost the last writes. They are no secrets: whoever sees one learns when it was made.
+"""
+
+import re
+from datetime import UTC, datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
+_TEXT = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+
+
+def new() -> UUID:
+    """Make an id that sorts after every id this process made before."""
+    return uuid7()
+
+
+def show(prefix: str, value: UUID) -> str:
+    """Write an id as callers see it: `show("msg", id)` is `msg_01…`, 26 characters after the prefix."""
+    number = value.int
+    return (
+        f"{prefix}_"
+        + _PAIRS[number >> 120]
+        + "".join([_PAIRS[number >> shift & 1023] for shift in range(110, -1, -10)])
+    )
+
+
+def parse(prefix: str, text: str) -> UUID | None:
+    """Read an id as callers write it; None for anything that `show` with this prefix could not have written."""
+    head, _, body = text.partition("_")
+    if head != prefix or not _TEXT.fullmatch(body):
+        return None
+    number = 0
+    for letter in body:
+        number = number << 5 | _VALUES[letter]
+    return UUID(int=number)
+
+
+def made_at(value: UUID) -> datetime:
+    """Tell when a UUIDv7 was made (UTC, to the millisecond)."""
+    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
+
+
+def floor(moment: datetime) -> UUID:
+    """Give the smallest UUIDv7 of a moment: the bound of a partition or of a time filter."""
+    return UUID(int=(int(moment.timestamp() * 1000) << 80) | 0x7000_8000_0000_0000_0000)

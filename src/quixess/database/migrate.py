@@ -1,0 +1,59 @@
+"""Migrations: numbered SQL files, applied once, in order, under an advisory lock."""
+
+from pathlib import Path
+
+import asyncpg
+
+from quixess.database import partitions
+
+_FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 0x51_58_4D_49_47  # one number for all Quixess processes of a database
+_MINIMUM = 150000
+
+
+class MigrationError(Exception):
+    """The database is not one this version can work with; the text names the fix."""
+
+
+async def run(dsn: str) -> list[str]:
+    """Bring the database to this version and return the names of the files applied.
+
+    Ten processes may start at once: one applies, the others wait for it and find nothing to do.
+    """
+    connection = await asyncpg.connect(dsn, statement_cache_size=0)
+    try:
+        _refuse_old_server(connection)
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        applied = await _apply_missing(connection)
+        await partitions.ensure(connection)
+        return applied
+    finally:
+        await connection.close()
+
+
+def _refuse_old_server(connection: asyncpg.Connection) -> None:
+    version = connection.get_server_version()
+    if version.major * 10000 < _MINIMUM:
+        raise MigrationError(f"PostgreSQL {version.major} is too old: Quixess needs PostgreSQL 15 or later.")
+
+
+async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
+    await connection.execute(
+        "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
+    files = sorted(_FOLDER.glob("*.sql"))
+    _refuse_newer_database(done, {file.name for file in files})
+    missing = [file for file in files if file.name not in done]
+    for file in missing:
+        async with connection.transaction():
+            await connection.execute(file.read_text())
+            await connection.execute("INSERT INTO migration (name) VALUES ($1)", file.name)
+    return [file.name for file in missing]
+
+
+def _refuse_newer_database(done: set[str], known: set[str]) -> None:
+    if unknown := sorted(done - known):
+        raise MigrationError(
+            f"The database was migrated by a newer Quixess ({', '.join(unknown)}): run that version or a later one."
+        )
