@@ -8,6 +8,8 @@ token in a bad request must not come back in an answer that ends up in somebody'
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 CATALOGUE: dict[str, tuple[int, str]] = {
     "invalid_request": (400, "The request is not valid"),
     "invalid_json": (400, "The body is not valid JSON"),
@@ -84,3 +86,21 @@ class QuixessError(Exception):
 def invalid(pointer: str, code: str, detail: str) -> QuixessError:
     """Build a 400 for one field. `code` is the field's code, such as `required` or `too_long`."""
     return QuixessError("invalid_request", detail, errors=(FieldError(pointer, code, detail),))
+
+
+def write_problem(error: QuixessError, request_id: str) -> bytes:
+    """Write an error as the JSON text of an RFC 9457 problem, with the extensions of docs/errors.md.
+
+    `error.extra` can add members but never replace one.
+    """
+    problem: dict[str, Any] = {
+        "type": f"/docs/errors#{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        "request_id": request_id,
+    }
+    if error.errors:
+        problem["errors"] = [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in error.errors]
+    return msgspec.json.encode(problem | error.extra | problem)

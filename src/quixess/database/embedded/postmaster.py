@@ -1,8 +1,8 @@
 """What can be known about the postmaster of a cluster: from its pid file, from /proc, and from its socket.
 
 The pid file `postmaster.pid` has eight lines: pid, data directory, start time, port, socket directory, listen
-address, shared memory, status (PostgreSQL's source, `src/include/utils/pidfile.h`). It survives a `kill -9`, and
-its pid may then belong to anybody, so nothing is believed on the strength of that file alone.
+address, shared memory, status (PostgreSQL's source, `src/include/utils/pidfile.h`). It survives a `kill -9`,
+and its pid may then belong to anybody, so nothing is believed on the strength of that file alone.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ SUPERUSER = "quixess"
 PORT = 5432
 PROTOCOL_3_0 = 196_608
 PROBE_TIMEOUT_S = 2.0
+CANNOT_CONNECT_NOW = b"C57P03\0"  # SQLSTATE field of an ErrorResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def find_owner(cluster: Path) -> Postmaster | None:
 
 
 def read(cluster: Path) -> Postmaster | None:
-    """Return what the pid file says so far, None if there is none. A negative pid is a single-user server's."""
+    """Return what the pid file says so far, None without one. A negative pid is a single-user server's."""
     try:
         text = (cluster / "postmaster.pid").read_text()
         lines = [*text.splitlines(), *[""] * 8]
@@ -66,18 +67,21 @@ def read(cluster: Path) -> Postmaster | None:
 
 
 def accepts(found: Postmaster) -> bool:
-    """Log in and out again. False when nobody listens, or while the server starts or shuts down."""
+    """Log in and out again. False when nobody listens, or while the server starts or shuts down.
+
+    Any other answer is a yes, as with pg_isready: a server with too many clients is there.
+    """
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(PROBE_TIMEOUT_S)
         try:
             line.connect(f"{found.sockets}/.s.PGSQL.{found.port}")
             line.sendall(login() + b"X" + struct.pack("!i", 4))
-            answer = line.recv(1)
-            while line.recv(4096):  # hearing the server out keeps "broken pipe" out of its log
-                pass
+            answer = b""
+            while part := line.recv(4096):  # hearing the server out keeps "broken pipe" out of its log
+                answer += part
         except OSError:
             return False
-    return answer == b"R"
+    return answer != b"" and CANNOT_CONNECT_NOW not in answer
 
 
 def login() -> bytes:

@@ -1,9 +1,9 @@
 """Start a server process that lives as long as it should, and end it.
 
 Linux ties the death signal to the parent *thread*, so a server started from a worker thread would stop when
-that thread ends. `Process` therefore starts the server from a thread of its own, which does nothing but wait for
-the server's end: it lives until the server or this process is gone, and it reaps the server at once, which keeps
-dead pids from looking alive.
+that thread ends. `Process` therefore starts the server from a thread of its own, which does nothing but wait
+for the server's end: it lives until the server or this process is gone, and it reaps the server at once, which
+keeps dead pids from looking alive.
 """
 
 import os

@@ -327,7 +327,7 @@ CREATE TABLE event (
 CREATE TABLE endpoint (
   brand_id uuid NOT NULL REFERENCES brand (id),
   id uuid NOT NULL,
-  url text NOT NULL,
+  url text,
   secret bytea NOT NULL,
   previous_secret bytea,
   previous_secret_until timestamptz,
@@ -357,6 +357,7 @@ CREATE TABLE delivery (
   PRIMARY KEY (brand_id, id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX delivery_due ON delivery (brand_id, endpoint_id, next_at);
+CREATE INDEX delivery_event ON delivery (brand_id, event_id);
 CREATE INDEX delivery_order ON delivery (brand_id, endpoint_id, order_key, id) WHERE order_key IS NOT NULL;
 
 CREATE TABLE attempt (

@@ -1,0 +1,26 @@
+"""The gateway: the doors behind the edge, as one ASGI application."""
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from quixess import api
+from quixess.access import Keys
+from quixess.api import edge
+from quixess.database.core import Database
+from quixess.intake import Intake
+from quixess.messages.receiving import Receiving
+from quixess.messages.sending import Sending
+from quixess.settings import Settings
+from quixess.vault import Keyring
+
+
+def build(settings: Settings, db: Database, keyring: Keyring, sending: Sending, receiving: Receiving) -> ASGIApp:
+    """Build the application over rooms that are already open."""
+    rooms = api.Rooms(keys=Keys(db, keyring), sending=sending)
+    doors = Starlette(
+        routes=[*api.routes(rooms), *Intake(db, keyring, receiving).routes()],
+        exception_handlers=dict(edge.HANDLERS),
+    )
+    doors.router.redirect_slashes = False  # such a redirect would be built from the Host header
+    allowed = frozenset(host.lower() for host in settings.allowed_hosts) or None
+    return edge.Edge(doors, allowed_hosts=allowed)

@@ -1,0 +1,106 @@
+"""The ground under a command: settings, the database's address, and a short way to a transaction."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TypeVar
+
+from quixess import connections, settings
+from quixess.cli import paint, process
+from quixess.database import embedded, migrate
+from quixess.database.core import Database
+from quixess.errors import QuixessError
+from quixess.settings import Settings, SettingsError
+from quixess.vault import Keyring, VaultError
+
+Result = TypeVar("Result")
+RUNNING = "up.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a command stands on."""
+
+    settings: Settings
+    db: Database
+    keyring: Keyring
+
+
+def read_settings() -> Settings:
+    """Read the settings of this process, or end with what is wrong."""
+    try:
+        found = settings.read(os.environ)
+    except SettingsError as error:
+        paint.fail(str(error))
+    for name in settings.unknown(os.environ):
+        paint.step(f"{name} is no setting of Quixess: `quixess settings` lists them.")
+    return found
+
+
+def local(found: Settings) -> Settings:
+    """Loosen what a laptop needs: tenants' endpoints may be plain http on any port of this machine."""
+    loopback = ip_network("127.0.0.0/8")
+    networks = found.webhook_networks if loopback in found.webhook_networks else (*found.webhook_networks, loopback)
+    return replace(found, webhook_http=True, webhook_ports=(), webhook_networks=networks)
+
+
+@contextmanager
+def database_url(found: Settings) -> Iterator[str]:
+    """Give the database's address. Without one in the settings the embedded server is used, started if need be."""
+    if found.database_url is not None:
+        yield found.database_url
+        return
+    server = embedded.EmbeddedPostgres(found.data_dir, binaries=found.postgres_binaries)
+    try:
+        dsn = server.start()
+    except (embedded.EmbeddedPostgresError, OSError) as error:
+        paint.fail(str(error))
+    try:
+        yield dsn
+    finally:
+        server.stop()
+
+
+def run(command: Callable[[Ground], Awaitable[Result]]) -> Result:
+    """Run a command that needs the database, and turn what goes wrong into one line."""
+    found = read_settings()
+    if _is_up(found.data_dir):
+        found = local(found)
+    with database_url(found) as dsn:
+        try:
+            return asyncio.run(_run(found, dsn, command))
+        except (QuixessError, ValueError, VaultError, migrate.MigrationError) as error:
+            paint.fail(error.detail if isinstance(error, QuixessError) else str(error))
+
+
+async def _run(found: Settings, dsn: str, command: Callable[[Ground], Awaitable[Result]]) -> Result:
+    async with stand(found, dsn) as ground:
+        return await command(ground)
+
+
+@asynccontextmanager
+async def stand(found: Settings, dsn: str) -> AsyncIterator[Ground]:
+    """Open the database, migrated, with the keyring that belongs to it."""
+    await migrate.run(dsn)
+    db = await Database.open(dsn, writers=2, readers=2)
+    try:
+        keyring = process.read_keyring(found)
+        await connections.check_keyring(db, keyring)
+        yield Ground(found, db, keyring)
+    finally:
+        await db.close()
+
+
+def _is_up(data_dir: Path) -> bool:
+    """Tell whether `quixess up` runs over this data directory."""
+    try:
+        pid = json.loads((data_dir / RUNNING).read_text())["pids"]["supervisor"]
+        os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True

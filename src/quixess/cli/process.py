@@ -1,0 +1,216 @@
+"""One process of Quixess: the gateway, the worker, or both, from settings to a clean stop."""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+import uvicorn
+
+from quixess import app, connections, failpoints, logs, vault, worker
+from quixess.connections import Lines
+from quixess.database import migrate
+from quixess.database.core import Database
+from quixess.events.delivery import Deliveries
+from quixess.events.outward import Policy, Sender
+from quixess.messages.receiving import Receiving
+from quixess.messages.sending import Sending
+from quixess.messages.settling import Settling
+from quixess.settings import Settings
+from quixess.vault import Keyring
+
+_PARENT_EVERY_S = 0.5
+_DRAIN_S = 20
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this process does."""
+
+    gateway: bool
+    worker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    db: Database
+    keyring: Keyring
+    sending: Sending
+    receiving: Receiving
+    deliveries: Deliveries | None
+    settling: Settling | None
+
+
+async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[str | None], None]) -> None:
+    """Run until SIGTERM, SIGINT or the end of the process that started us; then finish what is under way.
+
+    `on_ready` gets the gateway's base URL, or None without a gateway.
+    """
+    logs.configure(settings.log_level, json=settings.log_json)
+    failpoints.arm(settings.fail_at)
+    stop = _stop_signal()
+    await migrate.run(dsn)
+    async with _furnish(settings, dsn, roles) as rooms:
+        loops = asyncio.create_task(_loops(rooms)) if roles.worker else None
+        if roles.gateway:
+            await _serve(settings, rooms, stop, on_ready)
+        else:
+            on_ready(None)
+            await stop.wait()
+        if loops is not None:
+            loops.cancel()
+            with suppress(asyncio.CancelledError):
+                await loops
+        await _drain(rooms)
+
+
+def read_keyring(settings: Settings) -> Keyring:
+    """Read the keyring of this installation, or make it at the first start."""
+    if settings.keyring is not None:
+        return Keyring.loads(settings.keyring)
+    return vault.read_or_make(settings.data_dir / "keyring.json")
+
+
+def outward_policy(settings: Settings) -> Policy:
+    """Say which URLs tenants' endpoints may have."""
+    return Policy(
+        allow_http=settings.webhook_http,
+        ports=frozenset(settings.webhook_ports) or None,
+        networks=settings.webhook_networks,
+        denied_hosts=frozenset(host.partition(":")[0] for host in settings.allowed_hosts),
+    )
+
+
+@asynccontextmanager
+async def _furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[_Rooms]:
+    keyring = read_keyring(settings)
+    db = await Database.open(dsn)
+    lines = Lines(version=settings.graph_version, timeout_s=settings.send_timeout)
+    sender = Sender(outward_policy(settings), total_timeout_s=settings.delivery_timeout)
+    await sender.open()
+    try:
+        await connections.check_keyring(db, keyring)
+        yield _build(settings, roles, db, keyring, lines, sender)
+    finally:
+        await sender.close()
+        await lines.close()
+        await db.close()
+
+
+def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lines: Lines, sender: Sender) -> _Rooms:
+    deliveries = settling = None
+    if roles.worker:
+        deliveries = Deliveries(db, keyring, sender, ladder=settings.retry_ladder, lease_s=settings.delivery_lease)
+        settling = Settling(
+            db, keyring, deliveries, lease_s=settings.send_lease, unknown_after_s=settings.unknown_after
+        )
+    sending = Sending(db, keyring, lines, deliveries, lease_s=settings.send_lease, unknown_wait_s=settings.unknown_wait)
+    receiving = Receiving(db, keyring, deliveries, lease_s=settings.delivery_lease, works=roles.worker)
+    return _Rooms(db, keyring, sending, receiving, deliveries, settling)
+
+
+async def _loops(rooms: _Rooms) -> None:
+    if rooms.deliveries is not None and rooms.settling is not None:
+        await worker.run(rooms.db, rooms.receiving, rooms.deliveries, rooms.settling)
+
+
+async def _serve(
+    settings: Settings, rooms: _Rooms, stop: asyncio.Event, on_ready: Callable[[str | None], None]
+) -> None:
+    listener = _listen(settings.host, settings.port)
+    application = app.build(settings, rooms.db, rooms.keyring, rooms.sending, rooms.receiving)
+    server = _Server(
+        uvicorn.Config(
+            application,
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            backlog=2048,
+            timeout_keep_alive=65,
+            timeout_graceful_shutdown=_DRAIN_S,
+        )
+    )
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    # What is alive now lives as long as the process: the collector need not walk through it on every run.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    server.on_started = lambda: on_ready(f"http://{shown}:{port}")
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    waiting = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    server.should_exit = True
+    await serving
+    listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and leaves the signals to us: a worker in this process has to stop after the gateway."""
+
+    on_started: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        self.on_started()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Capture none."""
+        yield
+
+
+async def _drain(rooms: _Rooms) -> None:
+    """Finish what is under way: bodies at hand, attempts in flight, sends to settle."""
+    try:
+        async with asyncio.timeout(_DRAIN_S):
+            await rooms.receiving.stop()
+            await rooms.sending.close()
+            if rooms.deliveries is not None:
+                await rooms.deliveries.stop()
+    except TimeoutError:
+        _log.warning("stopped with work under way; its leases end by themselves", after_s=_DRAIN_S)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    listener.listen(2048)
+    listener.setblocking(False)
+    return listener
+
+
+def _stop_signal() -> asyncio.Event:
+    """Give an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def follow_parent(parent: int) -> None:
+    """Send ourselves SIGTERM when `parent` is no longer our parent: it was killed and we are on our own."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a parent's end
+        await asyncio.sleep(_PARENT_EVERY_S)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""Messages: sending them, receiving them, and what became of each."""

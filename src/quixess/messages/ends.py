@@ -1,0 +1,118 @@
+"""How a send ended: message, Idempotency-Key, wamid and event are written in one transaction, many ends at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from quixess import connections, idempotency
+from quixess.database import ids
+from quixess.database.batching import Batcher
+from quixess.database.core import Database
+from quixess.errors import QuixessError
+from quixess.events import outbox
+from quixess.events.outbox import Draft
+from quixess.idempotency import Final
+from quixess.messages import describing, store, threads
+from quixess.messages.model import RANK, Outbound, Reply, State
+from quixess.messages.store import Settled
+from quixess.messages.threads import Thread
+from quixess.vault import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How one send ended. `answer` is what its Idempotency-Key keeps; None releases the key."""
+
+    message: Outbound
+    thread: Thread
+    state: State
+    answer: Reply | None
+    wamid: str | None = None
+    wa_id: str | None = None
+    errors: list[dict[str, Any]] | None = None
+    dead_token: bool = False
+
+
+class Ends:
+    """Writes the ends of sends."""
+
+    def __init__(self, db: Database, keyring: Keyring, dispatcher: outbox.Dispatcher | None) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._dispatcher = dispatcher
+        self._batcher: Batcher[End, None] = Batcher(self._write)
+
+    async def write(self, end: End) -> bool:
+        """Write an end down; False when the database is away. Then the claim stays, and evidence settles it later."""
+        try:
+            await self._batcher.submit(end)
+        except QuixessError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Return when every end is written."""
+        await self._batcher.close()
+
+    async def _write(self, ends: Sequence[End]) -> list[None]:
+        accepted = [end for end in ends if end.wamid is not None]
+        with outbox.handing_to(self._dispatcher) as hand_off:
+            async with self._db.transaction() as tx:
+                await store.settle_outbound(tx, [_settled(end) for end in ends])
+                if accepted:
+                    await store.insert_wamids(tx, [_wamid(end) for end in accepted])
+                    await threads.add_aliases(tx, _aliases(accepted))
+                if finals := [final for end in ends if (final := _final(end)) is not None]:
+                    await idempotency.settle(tx, finals)
+                if released := [end for end in ends if end.answer is None]:
+                    await idempotency.release(tx, [held for end in released if (held := _held(end)) is not None])
+                for end in ends:
+                    if end.dead_token:
+                        await connections.flag_unauthorized(tx, end.message.brand_id, end.message.connection.id)
+                await outbox.record(tx, self._keyring, [_failure(end) for end in ends if end.errors], hand_off)
+        return [None] * len(ends)
+
+
+def _settled(end: End) -> Settled:
+    errors = None if end.errors is None else msgspec.json.encode(end.errors).decode()
+    return Settled(end.message.brand_id, end.message.id, end.state, RANK[end.state], end.wamid, errors)
+
+
+def _wamid(end: End) -> tuple[UUID, str, UUID, UUID]:
+    return (end.message.connection.id, end.wamid or "", end.message.brand_id, end.message.id)
+
+
+def _aliases(ends: Sequence[End]) -> list[tuple[UUID, str, UUID]]:
+    """Meta's wa_id may differ from the number that was written to: the answer will come from the wa_id."""
+    return [
+        (end.message.brand_id, end.wa_id, end.thread.conversation_id)
+        for end in ends
+        if end.wa_id is not None and end.wa_id != end.message.phone
+    ]
+
+
+def _held(end: End) -> tuple[UUID, str, UUID] | None:
+    message = end.message
+    if message.lineage_id is None or message.idempotency_key is None:
+        return None
+    return (message.lineage_id, message.idempotency_key, message.id)
+
+
+def _final(end: End) -> Final | None:
+    held = _held(end)
+    if held is None or end.answer is None:
+        return None
+    state = "unknown" if end.state is State.UNCONFIRMED else "final"
+    return Final(*held, state, end.answer.status, end.answer.body)
+
+
+def _failure(end: End) -> Draft:
+    message = end.message
+    row = {
+        "id": message.id, "wamid": None, "phone": message.phone, "user_id": None, "metadata": message.metadata,
+        "conversation_id": end.thread.conversation_id, "brand_id": message.brand_id,
+    }  # fmt: skip
+    return describing.failed(row, end.errors or [], ids.made_at(message.id))

@@ -1,0 +1,265 @@
+"""Sending: two short transactions around one call to Meta, and an honest answer whatever happens in between.
+
+The claim writes the Idempotency-Key and the message; then Meta is asked once, with our mark in the message; then
+both are settled together. A send whose outcome nobody knows is answered 202 and is never sent again by us: the
+status webhook brings our mark back and settles it (decision 0005).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import msgspec
+
+from quixess import connections, failpoints, idempotency, templates
+from quixess.access import Caller
+from quixess.connections import Connection, Lines
+from quixess.database import ids
+from quixess.database.batching import Batcher
+from quixess.database.core import Database, Row
+from quixess.errors import QuixessError, write_problem
+from quixess.events import outbox
+from quixess.idempotency import Claim
+from quixess.messages import model, phones, refusals, store, threads
+from quixess.messages.ends import End, Ends
+from quixess.messages.model import GIVEN_UP, Outbound, Reply, State
+from quixess.messages.threads import Person, Thread
+from quixess.meta import payloads
+from quixess.meta.graph import Accepted, NotSent, Rejected, Unknown
+from quixess.templates import Template
+from quixess.vault import Keyring
+
+_OTP = "send_otp"
+_ROUNDS = 3
+_LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Otp:
+    """A one-time code to send. `to` is E.164; the code is hidden from every repr and is stored nowhere."""
+
+    to: str
+    code: str = field(repr=False)
+    template_name: str
+    language: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a send must know before it may claim."""
+
+    caller: Caller
+    brand_id: UUID
+    key: str | None
+    template_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    kept: Row | None
+    connection: Connection | None
+    languages: list[Template]
+
+
+class Sending:
+    """Sends messages for one process. Times are seconds."""
+
+    def __init__(
+        self,
+        db: Database,
+        keyring: Keyring,
+        lines: Lines,
+        dispatcher: outbox.Dispatcher | None,
+        *,
+        lease_s: float,
+        unknown_wait_s: float,
+    ) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._lines = lines
+        self._sync = templates.Sync(db, lines)
+        self._lease_s = lease_s
+        self._unknown_wait_s = unknown_wait_s
+        self._questions: Batcher[_Question, _Known] = Batcher(self._look_up)
+        self._claims: Batcher[tuple[Outbound, Claim | None], Thread | None] = Batcher(self._claim)
+        self._ends = Ends(db, keyring, dispatcher)
+
+    async def send_otp(self, caller: Caller, brand_id: UUID, otp: Otp, *, key: str | None, request_id: str) -> Reply:
+        """Send a one-time code by an AUTHENTICATION template.
+
+        With an Idempotency-Key the same request gets the first one's answer. Raises `invalid_phone`,
+        `no_active_connection`, `template_not_found`, `template_not_approved`, `not_authentication_template`, the
+        errors of `idempotency.judge`, and what became of the call where nothing was sent.
+        """
+        phone = phones.read(otp.to)
+        fingerprint = self._fingerprint(otp, phone) if key is not None else b""
+        for _ in range(_ROUNDS):
+            known = await self._questions.submit(_Question(caller, brand_id, key, otp.template_name))
+            if known.kept is not None:
+                return await self._replay(known.kept, fingerprint)
+            connection, template = await self._require_template(known, otp)
+            message = _otp_message(caller, brand_id, connection, template, otp, phone, key, request_id)
+            failpoints.reach("send.before_claim")
+            thread = await self._claims.submit((message, _claim_of(message, fingerprint)))
+            failpoints.reach("send.after_claim")
+            if thread is not None:
+                payload = payloads.otp(
+                    f"+{phone}", template.name, template.language, otp.code, model.opaque(message.id)
+                )
+                return await self._dispatch(message, thread, payload, secret=otp.code)
+        raise QuixessError("idempotency_in_progress", "Another request holds this Idempotency-Key.", retry_after_s=1)
+
+    async def close(self) -> None:
+        """Return when everything that was begun is written down."""
+        await self._claims.close()
+        await self._ends.close()
+
+    def _fingerprint(self, otp: Otp, phone: str) -> bytes:
+        fields = [phone, otp.code, otp.template_name, otp.language, sorted(otp.metadata.items())]
+        return idempotency.fingerprint(self._keyring, _OTP, msgspec.json.encode(fields))
+
+    async def _look_up(self, questions: Sequence[_Question]) -> list[_Known | Exception]:
+        keys = [(q.caller.lineage_id, q.key) for q in questions if q.key is not None]
+        async with self._db.statement() as tx:
+            kept = await idempotency.look_up(tx, keys) if keys else {}
+            lines = await connections.active(tx, self._keyring, [q.brand_id for q in questions])
+            wanted = [(q.brand_id, lines[q.brand_id].id, q.template_name) for q in questions if q.brand_id in lines]
+            found = await templates.find(tx, wanted) if wanted else {}
+        known: list[_Known | Exception] = []
+        for question in questions:
+            line = lines.get(question.brand_id)
+            languages = found.get((question.brand_id, line.id, question.template_name), []) if line else []
+            row = kept.get((question.caller.lineage_id, question.key)) if question.key is not None else None
+            known.append(_Known(row, line, languages))
+        return known
+
+    async def _replay(self, row: Row, fingerprint: bytes) -> Reply:
+        kept = idempotency.judge(row, _OTP, fingerprint)
+        if kept.status is not None and kept.body is not None:
+            return Reply(kept.status, kept.body, replayed=True)
+        return await self._tell_unconfirmed(row["brand_id"], kept.message_id, replayed=True)
+
+    async def _require_template(self, known: _Known, otp: Otp) -> tuple[Connection, Template]:
+        if known.connection is None:
+            raise connections.none_active()
+        template = templates.choose(known.languages, otp.language)
+        if template is None and await self._sync.on_miss(known.connection):
+            async with self._db.statement() as tx:
+                wanted = (known.connection.brand_id, known.connection.id, otp.template_name)
+                found = await templates.find(tx, [wanted])
+            template = templates.choose(found.get(wanted, []), otp.language)
+        template = templates.require_approved(template)
+        if template.category != "AUTHENTICATION":
+            raise QuixessError(
+                "not_authentication_template",
+                "Codes go out by AUTHENTICATION templates only: make one from the OTP preset, or use /send/template.",
+            )
+        return known.connection, template
+
+    async def _claim(self, rows: Sequence[tuple[Outbound, Claim | None]]) -> list[Thread | Exception | None]:
+        first: dict[tuple[UUID, str], Claim] = {}
+        for _, claim in rows:
+            if claim is not None:
+                first.setdefault((claim.lineage_id, claim.key), claim)
+        async with self._db.transaction() as tx:
+            owned = await idempotency.claim(tx, list(first.values()), lease_s=self._lease_s) if first else set()
+            ours = [message for message, claim in rows if claim is None or message.id in owned]
+            people = {message.id: Person(message.brand_id, message.connection.id, message.phone) for message in ours}
+            found = await threads.find_threads(tx, list(people.values())) if ours else {}
+            if ours:
+                await store.insert_outbound(tx, [(message, found[people[message.id].key]) for message in ours])
+        return [found[people[message.id].key] if message.id in people else None for message, _ in rows]
+
+    async def _dispatch(self, message: Outbound, thread: Thread, payload: bytes, *, secret: str) -> Reply:
+        graph = await self._lines.to(message.connection.graph_url)
+        try:
+            accepted = await graph.send(message.connection.credentials, payload)
+        except Rejected as refused:
+            return await self._end_rejected(message, thread, refusals.redact(refused.error, secret))
+        except NotSent as refused:
+            error = None if refused.error is None else refusals.redact(refused.error, secret)
+            await self._ends.write(End(message, thread, State.NOT_SENT, None))
+            raise refusals.not_sent(error, refused.retry_after_s) from None
+        except Unknown:
+            return await self._end_unknown(message, thread)
+        failpoints.reach("send.after_meta")
+        return await self._end_accepted(message, thread, accepted)
+
+    async def _end_accepted(self, message: Outbound, thread: Thread, accepted: Accepted) -> Reply:
+        row = model.as_row(message, thread.conversation_id, wa_id=accepted.wa_id)
+        reply = Reply(200, model.answer(row, state="accepted", wamid=accepted.wamid, number=_number(message)))
+        end = End(message, thread, State.ACCEPTED, reply, accepted.wamid, accepted.wa_id)
+        if not await self._ends.write(end):
+            # Meta took it but our database is away: true is only that we cannot confirm it yet.
+            return Reply(202, model.answer(row, state="unconfirmed", wamid=accepted.wamid, number=_number(message)))
+        failpoints.reach("send.after_settle")
+        return reply
+
+    async def _end_rejected(self, message: Outbound, thread: Thread, error: refusals.Refusal) -> Reply:
+        problem = refusals.rejected(error, message.id)
+        reply = Reply(problem.status, write_problem(problem, message.request_id or ""))
+        dead = error.code in refusals.DEAD_TOKEN
+        await self._ends.write(End(message, thread, State.FAILED, reply, errors=[error.as_event()], dead_token=dead))
+        return reply
+
+    async def _end_unknown(self, message: Outbound, thread: Thread) -> Reply:
+        row = model.as_row(message, thread.conversation_id)
+        doubt = Reply(202, model.answer(row, state="unconfirmed", wamid=None, number=_number(message)))
+        await self._ends.write(End(message, thread, State.UNCONFIRMED, doubt))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._unknown_wait_s
+        while loop.time() < until:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            reply = await self._tell_unconfirmed(message.brand_id, message.id)
+            if reply.status != 202:
+                return reply
+        return doubt
+
+    async def _tell_unconfirmed(self, brand_id: UUID, message_id: UUID, *, replayed: bool = False) -> Reply:
+        """Answer for a message in doubt: 200 as soon as any evidence has come, else 202."""
+        async with self._db.statement() as tx:
+            row = (await store.load(tx, [(brand_id, message_id)])).get(message_id)
+            number = await connections.number_of(tx, brand_id, row["connection_id"]) if row is not None else None
+        if row is None or number is None:
+            raise QuixessError("idempotency_in_progress", "The message is not to be found yet.", retry_after_s=1)
+        confirmed = row["wamid"] is not None and row["rank"] > GIVEN_UP
+        state = "accepted" if confirmed else "unconfirmed"
+        body = model.answer(dict(row), state=state, wamid=row["wamid"], number=number)
+        return Reply(200 if confirmed else 202, body, replayed=replayed)
+
+
+def _otp_message(
+    caller: Caller, brand_id: UUID, connection: Connection, template: Template, otp: Otp, phone: str,
+    key: str | None, request_id: str,
+) -> Outbound:  # fmt: skip
+    message_id = ids.new()
+    return Outbound(
+        id=message_id,
+        brand_id=brand_id,
+        connection=connection,
+        phone=phone,
+        type="template",
+        content=msgspec.json.encode({"body": templates.render_hidden(template), "redacted": True}).decode(),
+        metadata=msgspec.json.encode(otp.metadata).decode(),
+        created_at=ids.made_at(message_id),
+        key_id=caller.key_id,
+        lineage_id=caller.lineage_id,
+        idempotency_key=key,
+        request_id=request_id,
+        template_name=template.name,
+        template_language=template.language,
+        template_category=template.category,
+    )
+
+
+def _claim_of(message: Outbound, fingerprint: bytes) -> Claim | None:
+    if message.idempotency_key is None or message.lineage_id is None:
+        return None
+    return Claim(message.lineage_id, message.idempotency_key, message.brand_id, _OTP, fingerprint, message.id)
+
+
+def _number(message: Outbound) -> dict[str, str]:
+    connection = message.connection
+    return {"phone_number_id": connection.phone_number_id, "display_phone": connection.display_phone}

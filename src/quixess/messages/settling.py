@@ -1,0 +1,167 @@
+"""Settling: sends whose outcome nobody knows are named so, and given up only when silence proves something.
+
+A claim whose process died becomes `unconfirmed`. It becomes `failed` with `outcome_unknown` after a while without any
+status, and only if Meta's webhooks did reach us since: then silence means that Meta never had it. No message is ever
+sent again from here.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from quixess import connections, idempotency
+from quixess.database import ids
+from quixess.database.core import Database, Row, Tx
+from quixess.errors import QuixessError, write_problem
+from quixess.events import outbox
+from quixess.idempotency import Final
+from quixess.messages import describing, evidence, model, store
+from quixess.messages.evidence import Heard
+from quixess.messages.model import GIVEN_UP, RANK, State
+from quixess.messages.store import Settled
+from quixess.meta.webhooks import StatusUpdate
+from quixess.vault import Keyring
+
+_AT_ONCE = 200
+_PARKED_S = 600
+_log = structlog.get_logger()
+
+
+class Settling:
+    """Settles sends in doubt and statuses that came too early. Times are seconds."""
+
+    def __init__(
+        self,
+        db: Database,
+        keyring: Keyring,
+        dispatcher: outbox.Dispatcher | None,
+        *,
+        lease_s: float,
+        unknown_after_s: float,
+    ) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._dispatcher = dispatcher
+        self._lease = timedelta(seconds=lease_s)
+        self._unknown_after = timedelta(seconds=unknown_after_s)
+
+    async def run_once(self) -> int:
+        """Look at everything unsettled once and return how many messages moved."""
+        async with self._db.transaction() as tx:
+            now = await _now(tx)
+            doubted = await self._doubt(tx, now)
+        with outbox.handing_to(self._dispatcher) as hand_off:
+            async with self._db.transaction() as tx:
+                lost = await _silent(tx, now - self._unknown_after)
+                drafts = await _give_up(tx, lost)
+                drafts += await _retry_parked(tx)
+                await outbox.record(tx, self._keyring, drafts, hand_off)
+        for row in lost:
+            _log.warning("a send was given up as outcome_unknown", message=ids.show("msg", row["id"]))
+        return doubted + len(lost)
+
+    async def _doubt(self, tx: Tx, now: datetime) -> int:
+        """Name the sends whose process died: their lease is over and nothing was written down."""
+        rows = await tx.rows(
+            """SELECT m.* FROM message m WHERE m.state = 'sending' AND m.id < $1
+               ORDER BY m.id LIMIT $2 FOR UPDATE SKIP LOCKED""",
+            ids.floor(now - self._lease),
+            _AT_ONCE,
+        )
+        if not rows:
+            return 0
+        state, rank = State.UNCONFIRMED, RANK[State.UNCONFIRMED]
+        await store.settle_outbound(tx, [Settled(row["brand_id"], row["id"], state, rank) for row in rows])
+        finals = [await _unknown(tx, row) for row in rows if row["idempotency_key"] is not None]
+        if finals:
+            await idempotency.settle(tx, finals)
+        return len(rows)
+
+
+async def _now(tx: Tx) -> datetime:
+    row = await tx.row("SELECT now() AS now")
+    assert row is not None  # noqa: S101 - SELECT without FROM gives one row
+    at: datetime = row["now"]
+    return at
+
+
+async def _unknown(tx: Tx, row: Row) -> Final:
+    number = await connections.number_of(tx, row["brand_id"], row["connection_id"])
+    body = model.answer(dict(row), state="unconfirmed", wamid=None, number=number or {})
+    return Final(row["lineage_id"], row["idempotency_key"], row["id"], "unknown", 202, body)
+
+
+async def _silent(tx: Tx, before: datetime) -> list[Row]:
+    """Find sends in doubt that no status spoke for although Meta's webhooks for their number did arrive since."""
+    return await tx.rows(
+        """SELECT m.* FROM message m
+           JOIN connection c ON c.brand_id = m.brand_id AND c.id = m.connection_id
+           WHERE m.state = 'unconfirmed' AND m.id < $1 AND c.webhook_seen_at > m.occurred_at + interval '10 seconds'
+           ORDER BY m.id LIMIT $2 FOR UPDATE OF m SKIP LOCKED""",
+        ids.floor(before),
+        _AT_ONCE,
+    )
+
+
+async def _give_up(tx: Tx, rows: Sequence[Row]) -> list[outbox.Draft]:
+    if not rows:
+        return []
+    error = _outcome_unknown()
+    errors = msgspec.json.encode([error]).decode()
+    settled = [Settled(row["brand_id"], row["id"], State.FAILED, GIVEN_UP, None, errors) for row in rows]
+    await store.give_up(tx, settled)
+    finals = [_lost(row) for row in rows if row["idempotency_key"] is not None]
+    if finals:
+        await idempotency.settle(tx, finals)
+    return [describing.failed(dict(row), [error], await _now(tx)) for row in rows]
+
+
+def _lost(row: Row) -> Final:
+    problem = QuixessError(
+        "outcome_unknown",
+        "WhatsApp never confirmed this message, and its webhooks did arrive since. It most likely was not sent.",
+        extra={"message_id": ids.show("msg", row["id"])},
+    )
+    body = write_problem(problem, row["request_id"] or "")
+    return Final(row["lineage_id"], row["idempotency_key"], row["id"], "final", problem.status, body)
+
+
+def _outcome_unknown() -> dict[str, Any]:
+    return {
+        "code": "outcome_unknown",
+        "title": "WhatsApp never confirmed the message",
+        "reason": "The connection broke while the message was handed over, and no status ever came.",
+        "details": None,
+        "fix": "Send it again with a new Idempotency-Key if the user still needs it.",
+        "retryable": True,
+    }
+
+
+async def _retry_parked(tx: Tx) -> list[outbox.Draft]:
+    """Apply parked statuses whose message is known by now; drop those that nobody claimed in ten minutes."""
+    rows = await tx.rows(
+        """SELECT p.id, p.item, c.app_id, c.waba_id, c.phone_number_id, c.brand_id, c.id AS connection_id,
+                  c.display_phone
+           FROM parked_status p
+           JOIN wamid w ON w.connection_id = p.connection_id AND w.wamid = p.wamid
+           JOIN connection c ON c.brand_id = p.brand_id AND c.id = p.connection_id
+           ORDER BY p.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED""",
+        _AT_ONCE,
+    )
+    await tx.execute("DELETE FROM parked_status WHERE parked_at < now() - $1 * interval '1 second'", _PARKED_S)
+    return await evidence.apply(tx, [_heard(row) for row in rows])
+
+
+def _heard(row: Row) -> Heard:
+    number = connections.Number(
+        phone_number_id=row["phone_number_id"],
+        app_id=row["app_id"],
+        waba_id=row["waba_id"],
+        brand_id=row["brand_id"],
+        connection_id=row["connection_id"],
+        display=row["display_phone"],
+    )
+    return Heard(msgspec.json.decode(row["item"], type=StatusUpdate), number, row["id"])

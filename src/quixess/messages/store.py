@@ -1,0 +1,200 @@
+"""All SQL for messages and their statuses: batches in, rows out.
+
+Rows are sorted by their key before a statement, so that two batches never wait for each other in a circle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from quixess.database.core import Row, Tx
+from quixess.messages.model import RANK, Outbound, State
+from quixess.messages.threads import Person, Thread
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of one send: what state it is in and what Meta said. `errors` is JSON text."""
+
+    brand_id: UUID
+    message_id: UUID
+    state: State
+    rank: int
+    wamid: str | None = None
+    errors: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message that a user wrote. `content` is JSON text."""
+
+    id: UUID
+    person: Person
+    wamid: str
+    type: str
+    content: str
+    reply_to: str | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One status of one message. `inferred` marks a delivered that only a read told of."""
+
+    brand_id: UUID
+    message_id: UUID
+    status: str
+    occurred_at: datetime
+    inferred: bool = False
+    errors: str | None = None
+    pricing: str | None = None
+
+
+async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]]) -> None:
+    """Write messages in the state `sending`, before any byte of theirs goes to Meta."""
+    await tx.execute(
+        """INSERT INTO message (brand_id, id, connection_id, conversation_id, direction, type, state, rank, phone,
+             attempt, template_name, template_language, template_category, content, metadata, key_id, lineage_id,
+             idempotency_key, request_id, occurred_at)
+           SELECT m.brand_id, m.id, m.connection_id, m.conversation_id, 'outbound', m.type, 'sending', 0, m.phone,
+             1, m.template_name, m.template_language, m.template_category, m.content, m.metadata, m.key_id,
+             m.lineage_id, m.idempotency_key, m.request_id, m.occurred_at
+           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+                       $9::text[], $10::json[], $11::json[], $12::uuid[], $13::uuid[], $14::text[], $15::text[],
+                       $16::timestamptz[])
+                AS m(brand_id, id, connection_id, conversation_id, type, phone, template_name, template_language,
+                     template_category, content, metadata, key_id, lineage_id, idempotency_key, request_id,
+                     occurred_at)""",
+        [message.brand_id for message, _ in messages],
+        [message.id for message, _ in messages],
+        [message.connection.id for message, _ in messages],
+        [thread.conversation_id for _, thread in messages],
+        [message.type for message, _ in messages],
+        [message.phone for message, _ in messages],
+        [message.template_name for message, _ in messages],
+        [message.template_language for message, _ in messages],
+        [message.template_category for message, _ in messages],
+        [message.content for message, _ in messages],
+        [message.metadata for message, _ in messages],
+        [message.key_id for message, _ in messages],
+        [message.lineage_id for message, _ in messages],
+        [message.idempotency_key for message, _ in messages],
+        [message.request_id for message, _ in messages],
+        [message.created_at for message, _ in messages],
+    )
+
+
+async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> set[UUID]:
+    """Write the ends of sends and return the ids of the messages that this moved; one that is further on stays."""
+    ordered = sorted(settled, key=lambda one: one.message_id)
+    rows = await tx.rows(
+        """UPDATE message m SET
+             state = CASE WHEN m.rank < s.rank THEN s.state ELSE m.state END,
+             errors = CASE WHEN m.rank < s.rank THEN s.errors ELSE m.errors END,
+             wamid = coalesce(s.wamid, m.wamid), rank = greatest(m.rank, s.rank)
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::json[])
+                AS s(brand_id, id, state, rank, wamid, errors)
+           WHERE m.brand_id = s.brand_id AND m.id = s.id
+           RETURNING m.id, m.state = s.state AS moved""",
+        [one.brand_id for one in ordered],
+        [one.message_id for one in ordered],
+        [one.state for one in ordered],
+        [one.rank for one in ordered],
+        [one.wamid for one in ordered],
+        [one.errors for one in ordered],
+    )
+    return {row["id"] for row in rows if row["moved"]}
+
+
+async def give_up(tx: Tx, settled: Sequence[Settled]) -> None:
+    """Mark sends in doubt as failed, on a rank that any later evidence still passes."""
+    ordered = sorted(settled, key=lambda one: one.message_id)
+    await tx.execute(
+        """UPDATE message m SET state = s.state, rank = s.rank, errors = s.errors
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::json[])
+                AS s(brand_id, id, state, rank, errors)
+           WHERE m.brand_id = s.brand_id AND m.id = s.id AND m.state = 'unconfirmed'""",
+        [one.brand_id for one in ordered],
+        [one.message_id for one in ordered],
+        [one.state for one in ordered],
+        [one.rank for one in ordered],
+        [one.errors for one in ordered],
+    )
+
+
+async def insert_wamids(tx: Tx, found: Sequence[tuple[UUID, str, UUID, UUID]]) -> set[tuple[UUID, str]]:
+    """Bind wamids to messages, each (connection, wamid, brand, message), and return those that were not bound yet."""
+    rows = await tx.rows(
+        """INSERT INTO wamid (connection_id, wamid, brand_id, message_id)
+           SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[])
+           ON CONFLICT DO NOTHING RETURNING connection_id, wamid""",
+        *(list(column) for column in zip(*sorted(found, key=lambda one: one[:2]), strict=True)),
+    )
+    return {(row["connection_id"], row["wamid"]) for row in rows}
+
+
+async def find_wamids(tx: Tx, wanted: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], UUID]:
+    """Find the messages of these (connection, wamid) pairs."""
+    rows = await tx.rows(
+        """SELECT w.connection_id, w.wamid, w.message_id FROM unnest($1::uuid[], $2::text[]) AS p(connection_id, wamid)
+           JOIN wamid w ON w.connection_id = p.connection_id AND w.wamid = p.wamid""",
+        [connection for connection, _ in wanted],
+        [wamid for _, wamid in wanted],
+    )
+    return {(row["connection_id"], row["wamid"]): row["message_id"] for row in rows}
+
+
+async def load(tx: Tx, wanted: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Row]:
+    """Read messages, each given as (brand, message), by message id. One of another brand is not found."""
+    rows = await tx.rows(
+        """SELECT m.* FROM unnest($1::uuid[], $2::uuid[]) AS p(brand_id, id)
+           JOIN message m ON m.brand_id = p.brand_id AND m.id = p.id""",
+        *(list(column) for column in zip(*sorted(set(wanted)), strict=True)),
+    )
+    return {row["id"]: row for row in rows}
+
+
+async def insert_inbound(tx: Tx, messages: Sequence[tuple[Inbound, Thread]]) -> None:
+    """Write messages of users. Their wamids must be bound already: that is what makes each of them new."""
+    await tx.execute(
+        """INSERT INTO message (brand_id, id, connection_id, conversation_id, direction, type, state, rank, phone,
+             user_id, wamid, content, reply_to, occurred_at)
+           SELECT m.brand_id, m.id, m.connection_id, m.conversation_id, 'inbound', m.type, 'received', $12, m.phone,
+             m.user_id, m.wamid, m.content, m.reply_to, m.occurred_at
+           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
+                       $9::json[], $10::text[], $11::timestamptz[])
+                AS m(brand_id, id, connection_id, conversation_id, type, phone, user_id, wamid, content, reply_to,
+                     occurred_at)""",
+        [message.person.brand_id for message, _ in messages],
+        [message.id for message, _ in messages],
+        [message.person.connection_id for message, _ in messages],
+        [thread.conversation_id for _, thread in messages],
+        [message.type for message, _ in messages],
+        [message.person.phone for message, _ in messages],
+        [message.person.user_id for message, _ in messages],
+        [message.wamid for message, _ in messages],
+        [message.content for message, _ in messages],
+        [message.reply_to for message, _ in messages],
+        [message.occurred_at for message, _ in messages],
+        RANK[State.RECEIVED],
+    )
+
+
+async def insert_statuses(tx: Tx, statuses: Sequence[Status]) -> set[tuple[UUID, str]]:
+    """Record statuses, each (message, status) once for ever, and return the pairs that are new."""
+    ordered = sorted(statuses, key=lambda one: (one.brand_id, one.message_id, one.status))
+    rows = await tx.rows(
+        """INSERT INTO message_status (brand_id, message_id, status, occurred_at, inferred, errors, pricing)
+           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[], $6::json[],
+                                $7::json[])
+           ON CONFLICT DO NOTHING RETURNING message_id, status""",
+        [one.brand_id for one in ordered],
+        [one.message_id for one in ordered],
+        [one.status for one in ordered],
+        [one.occurred_at for one in ordered],
+        [one.inferred for one in ordered],
+        [one.errors for one in ordered],
+        [one.pricing for one in ordered],
+    )
+    return {(row["message_id"], row["status"]) for row in rows}

@@ -1,0 +1,310 @@
+"""The Graph client: one pooled HTTP session to Meta, one attempt a call, and an honest outcome for each.
+
+Nothing is ever sent twice from here. Every call ends in a result or in one of the three `Outcome`s; a send that
+is cancelled in flight has an unknown outcome. A token travels in the Authorization header (and is looked at in
+`debug_token`'s query), with appsecret_proof beside it whenever the app secret is known.
+"""
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import metadata
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from quixess.meta import outcomes
+from quixess.meta.outcomes import Accepted, GraphError, NotSent, Outcome, Rejected, Unknown
+
+__all__ = [
+    "Accepted",
+    "Credentials",
+    "Graph",
+    "GraphError",
+    "NotSent",
+    "Outcome",
+    "Rejected",
+    "RemoteTemplate",
+    "Unknown",
+]
+
+_BIGGEST_ANSWER = 1 << 20
+_TEMPLATES_A_PAGE = 50
+_MOST_PAGES = 200  # Meta allows 6000 templates in a WABA: 120 pages
+_IDLE_S = 15.0  # below the idle time of Meta's edge, so that we are the ones who close
+_CACHED_ROUTES = 4096
+_TEMPLATE_FIELDS = (
+    "id,name,language,status,category,previous_category,components,parameter_format,rejected_reason,"
+    "quality_score,message_send_ttl_seconds"
+)
+_PHONE_FIELDS = (
+    "id,display_phone_number,verified_name,quality_rating,code_verification_status,name_status,status,"
+    "platform_type,throughput,account_mode,health_status"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What one connection needs to talk to Meta. Ids are digits; token and secret never show in a repr.
+
+    Raises ValueError for an id or token that could not stand in a path or a header.
+    """
+
+    phone_number_id: str
+    waba_id: str
+    token: str = field(repr=False)
+    app_secret: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        _require(r"[0-9]{1,32}", self.phone_number_id, "phone_number_id must be digits")
+        _require(r"[0-9]{1,32}", self.waba_id, "waba_id must be digits")
+        _require(r"[!-~]{1,4096}", self.token, "token must be printable ASCII without spaces")
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTemplate:
+    """One template in one language as Meta lists it; `raw` is the whole object."""
+
+    id: str
+    name: str
+    language: str
+    status: str
+    category: str
+    components: list[dict[str, Any]]
+    raw: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """What each call with the same credentials shares."""
+
+    messages: URL
+    headers: Mapping[str, str]
+    json_headers: Mapping[str, str]
+    proof: Mapping[str, str]
+
+
+class Graph:
+    """Meta's Graph API over one connection pool. Open it once a process: `async with Graph() as graph`.
+
+    `connect_timeout_s` covers waiting for a free connection, DNS, TCP and TLS; `total_timeout_s` the whole
+    call. `base_url` may point to a simulator.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str = "https://graph.facebook.com",
+        version: str = "v25.0",
+        connect_timeout_s: float = 3.0,
+        total_timeout_s: float = 10.0,
+        connections: int = 256,
+    ) -> None:
+        self._root = f"{base_url.rstrip('/')}/{version}"
+        self._timeout = aiohttp.ClientTimeout(total=total_timeout_s, connect=connect_timeout_s)
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+        self._route = lru_cache(_CACHED_ROUTES)(self._plan)
+
+    async def open(self) -> None:
+        """Make the connection pool; no byte is sent yet."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_IDLE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            trust_env=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        )
+
+    async def close(self) -> None:
+        """Close every connection. Calls still running end as `Unknown`, later ones as `NotSent`."""
+        session, self._session = self._session, None
+        self._route.cache_clear()
+        if session is not None:
+            await session.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def send(self, credentials: Credentials, payload: bytes) -> Accepted:
+        """POST one message body once. Raises `Rejected`, `NotSent` or `Unknown`."""
+        route = self._route(credentials)
+        status, headers, body = await self._exchange("POST", route.messages, route.json_headers, payload)
+        if 200 <= status < 300:
+            return outcomes.accept(status, body)
+        raise outcomes.judge(status, headers, body)
+
+    async def templates(self, credentials: Credentials) -> list[RemoteTemplate]:
+        """List every template of the WABA, page by page. Raises an `Outcome` rather than return a part."""
+        found: list[RemoteTemplate] = []
+        query = {"fields": _TEMPLATE_FIELDS, "limit": str(_TEMPLATES_A_PAGE)}
+        for _ in range(_MOST_PAGES):
+            page = await self._get(credentials, f"{credentials.waba_id}/message_templates", query)
+            found += _read_templates(page)
+            cursor = _next_cursor(page)
+            if cursor is None:
+                return found
+            if cursor == query.get("after"):
+                raise Unknown("the list of templates repeats its cursor")
+            query["after"] = cursor
+        raise Unknown(f"the list of templates has more than {_MOST_PAGES} pages")
+
+    async def phone_number(self, credentials: Credentials) -> dict[str, Any]:
+        """Read the phone number's name, quality, status and health, in Meta's field names."""
+        return await self._get(credentials, credentials.phone_number_id, {"fields": _PHONE_FIELDS})
+
+    async def debug_token(self, credentials: Credentials) -> dict[str, Any]:
+        """Read what Meta knows of the token: `is_valid`, `scopes`, `expires_at` (unix s, 0 is never) and more."""
+        answer = await self._get(credentials, "debug_token", {"input_token": credentials.token})
+        if not isinstance(answer.get("data"), dict):
+            raise Unknown("the answer about the token has no data")
+        return dict(answer["data"])
+
+    async def subscribe_app(
+        self, app_id: str, app_secret: str, callback_url: str, verify_token: str, fields: Sequence[str]
+    ) -> None:
+        """Tell Meta where the app's webhooks go. Meta calls `callback_url` to verify it before it answers."""
+        _require(r"[0-9]{1,32}", app_id, "app_id must be digits")
+        form = {
+            "object": "whatsapp_business_account",
+            "callback_url": callback_url,
+            "verify_token": verify_token,
+            "fields": ",".join(fields),
+        }
+        url = URL(f"{self._root}/{app_id}/subscriptions")
+        headers = _headers(f"{app_id}|{app_secret}", "application/x-www-form-urlencoded")
+        _require_success(await self._call("POST", url, headers, urlencode(form).encode()))
+
+    async def subscribe_waba(self, credentials: Credentials) -> None:
+        """Subscribe the token's app to the WABA. Without it no webhook ever arrives, and nothing says so."""
+        route = self._route(credentials)
+        url = URL(f"{self._root}/{credentials.waba_id}/subscribed_apps").with_query(route.proof)
+        _require_success(await self._call("POST", url, route.headers, None))
+
+    async def _get(self, credentials: Credentials, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        route = self._route(credentials)
+        url = URL(f"{self._root}/{path}").with_query({**query, **route.proof})
+        return await self._call("GET", url, route.headers, None)
+
+    async def _call(self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None) -> dict[str, Any]:
+        status, answer_headers, body = await self._exchange(method, url, headers, data)
+        if not 200 <= status < 300:
+            raise outcomes.judge(status, answer_headers, body)
+        try:
+            return _decode_object(body)
+        except outcomes.NOT_JSON:
+            raise Unknown(f"HTTP {status} without a JSON object") from None
+
+    async def _exchange(
+        self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Do one HTTP exchange. Causes are cut off: their text holds the URL, with proof or token in it."""
+        if self._session is None:
+            raise NotSent("the Graph client is not open")
+        try:
+            async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
+                return answer.status, answer.headers, await _read_body(answer)
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            raise NotSent(f"no connection to Meta: {_name(error)}") from None
+        except Unknown:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever it was, bytes may have left: only `Unknown` is true
+            raise Unknown(f"the exchange with Meta broke: {_name(error)}") from None
+
+    def _plan(self, credentials: Credentials) -> _Route:
+        token, secret = credentials.token, credentials.app_secret
+        proof = {"appsecret_proof": hmac.digest(secret.encode(), token.encode(), "sha256").hex()} if secret else {}
+        url = URL(f"{self._root}/{credentials.phone_number_id}/messages")
+        json_headers = _headers(token, "application/json")
+        return _Route(url.with_query(proof) if proof else url, _headers(token), json_headers, proof)
+
+
+def _headers(token: str, content_type: str | None = None) -> Mapping[str, str]:
+    """Build all headers but Host and Content-Length once, because they cost time on every send."""
+    headers = CIMultiDict(
+        {
+            "Authorization": f"Bearer {token}",
+            "User-Agent": _USER_AGENT,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+        }
+    )
+    if content_type is not None:
+        headers["Content-Type"] = content_type
+    return CIMultiDictProxy(headers)
+
+
+async def _read_body(answer: aiohttp.ClientResponse) -> bytes:
+    """Read the body up to the limit, counted after decompression."""
+    body = await answer.content.readany()
+    while not answer.content.at_eof() and len(body) <= _BIGGEST_ANSWER:
+        body += await answer.content.readany()
+    if len(body) > _BIGGEST_ANSWER:
+        raise Unknown(f"HTTP {answer.status} with more than {_BIGGEST_ANSWER} bytes")
+    return body
+
+
+def _read_templates(page: Mapping[str, Any]) -> list[RemoteTemplate]:
+    data = page.get("data")
+    if not isinstance(data, list):
+        raise Unknown("the list of templates has no data")
+    return [_read_template(one) for one in data if isinstance(one, dict)]
+
+
+def _read_template(raw: dict[str, Any]) -> RemoteTemplate:
+    components = raw.get("components")
+    id_, name, language, status, category = (
+        str(raw.get(key, "")) for key in ("id", "name", "language", "status", "category")
+    )
+    listed = [one for one in components if isinstance(one, dict)] if isinstance(components, list) else []
+    return RemoteTemplate(id_, name, language, status, category, listed, raw)
+
+
+def _next_cursor(page: Mapping[str, Any]) -> str | None:
+    """Find where the next page starts. Meta's `next` link is not followed: it could name any host."""
+    paging = page.get("paging")
+    if not isinstance(paging, dict) or not paging.get("next"):
+        return None
+    cursors = paging.get("cursors")
+    after = cursors.get("after") if isinstance(cursors, dict) else None
+    if not isinstance(after, str) or not after:
+        raise Unknown("the list of templates goes on without a cursor")
+    return after
+
+
+def _require_success(answer: Mapping[str, Any]) -> None:
+    if answer.get("success") is not True:
+        raise Unknown("Meta did not say success")
+
+
+def _require(pattern: str, value: str, message: str) -> None:
+    if re.fullmatch(pattern, value) is None:
+        raise ValueError(message)
+
+
+def _name(error: Exception) -> str:
+    """Name an exception without its text; `OSError` adds the system's word for it."""
+    cause = getattr(error, "os_error", error)
+    strerror = cause.strerror if isinstance(cause, OSError) and cause.errno is not None else None
+    return f"{type(error).__name__} ({strerror})" if strerror else type(error).__name__
+
+
+def _find_version() -> str:
+    try:
+        return metadata.version("quixess")
+    except metadata.PackageNotFoundError:
+        return "source"  # run from a source tree without an installation
+
+
+_USER_AGENT = f"Quixess/{_find_version()}"
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode

@@ -1,0 +1,196 @@
+"""What became of one call to Meta: accepted, rejected, certainly not sent, or unknown.
+
+Meta has no idempotency key, so the four must never be mixed up: sending again after `NotSent` is safe, after
+`Unknown` it may put a second message on the user's phone. Whatever leaves a doubt is `Unknown`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+
+from quixess.meta import codes
+
+# msgspec's own errors are ValueErrors, like the UnicodeDecodeError that it lets through.
+NOT_JSON = (ValueError, RecursionError)
+
+_THROTTLES = frozenset({4, 613, 80007, 130429, 131056})
+_PAIR_PAUSE_S = 6  # one message in six seconds to one user (Cloud API overview, "Pair rate limits")
+_LONGEST_PAUSE_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class GraphError:
+    """Meta's error. `body` is its JSON byte for byte; it, `message` and `details` may echo what was sent."""
+
+    status: int
+    code: int
+    subcode: int | None
+    message: str = field(repr=False)
+    details: str | None = field(repr=False)
+    body: bytes = field(repr=False)
+    is_transient: bool = False
+
+    @property
+    def explanation(self) -> codes.Explanation:
+        """The code in words."""
+        return codes.explain(self.code, self.subcode)
+
+    def __str__(self) -> str:
+        subcode = f"/{self.subcode}" if self.subcode is not None else ""
+        return f"Meta's code {self.code}{subcode} (HTTP {self.status})"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Class A: Meta took the message. `wa_id` is digits and may differ from the number asked for."""
+
+    wamid: str
+    wa_id: str | None
+    user_id: str | None
+    message_status: str | None
+
+
+class Outcome(Exception):  # noqa: N818  an outcome is not always an error of ours; the three kinds below say which
+    """Any end of a call but acceptance. Its text never holds what was sent or what Meta said."""
+
+
+class Rejected(Outcome):
+    """Class B: Meta refused for good and said why. Nothing was sent."""
+
+    def __init__(self, error: GraphError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class NotSent(Outcome):
+    """Class C: certainly not sent; no byte left, or Meta asked to slow down. The same call may run again."""
+
+    def __init__(self, reason: str, error: GraphError | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error = error
+        self.retry_after_s = retry_after_s
+
+
+class Unknown(Outcome):
+    """Class D: Meta may have acted on it. Never send again because of this; wait for a status."""
+
+    def __init__(self, reason: str, error: GraphError | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error = error
+
+
+def accept(status: int, body: bytes) -> Accepted:
+    """Read the 2xx answer of a send. Raises `Unknown` when it names no wamid."""
+    try:
+        answer = _decode_answer(body)
+    except NOT_JSON:
+        raise Unknown(f"HTTP {status} without a message id", read_error(status, body)) from None
+    contact = _first(answer.contacts)
+    return Accepted(
+        wamid=answer.messages[0].id,
+        wa_id=_text(contact.get("wa_id")),
+        user_id=_text(contact.get("user_id")),
+        message_status=_text(answer.messages[0].message_status),
+    )
+
+
+def judge(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
+    """Say which outcome an answer other than 2xx is."""
+    error = read_error(status, body)
+    if error is None:
+        return Unknown(f"HTTP {status} without a Graph error")
+    if not 400 <= status < 500:
+        return Unknown(str(error), error)
+    if status == 429 or error.code in _THROTTLES:
+        return NotSent(str(error), error, _retry_after_s(error, headers))
+    if _is_transient(error):
+        return Unknown(str(error), error)
+    return Rejected(error)
+
+
+def read_error(status: int, body: bytes) -> GraphError | None:
+    """Read `{"error": {...}}`. None when the body is anything else, such as a proxy's HTML page."""
+    try:
+        error = _decode_error(body).error
+    except NOT_JSON:
+        return None
+    data = error.error_data if isinstance(error.error_data, dict) else {}
+    return GraphError(
+        status=status,
+        code=error.code,
+        subcode=error.error_subcode if type(error.error_subcode) is int else None,
+        message=_text(error.message) or "",
+        details=_text(data.get("details")),
+        body=body,
+        is_transient=error.is_transient is True,
+    )
+
+
+def _is_transient(error: GraphError) -> bool:
+    """Whether Meta may yet send the message. Its own flag counts for codes that are not in the table."""
+    explanation = error.explanation
+    return explanation.kind is codes.Kind.RETRY or (error.is_transient and not explanation.known)
+
+
+def _retry_after_s(error: GraphError, headers: Mapping[str, str]) -> int | None:
+    pause = _header_pause_s(headers.get("Retry-After", "")) or _usage_pause_s(headers)
+    if not pause and error.code == 131056:
+        pause = _PAIR_PAUSE_S
+    return min(pause, _LONGEST_PAUSE_S) or None
+
+
+def _header_pause_s(value: str) -> int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+
+
+def _usage_pause_s(headers: Mapping[str, str]) -> int:
+    """Seconds until the WABA regains access, as Meta's usage header tells in minutes; 0 when it does not."""
+    try:
+        usage = _decode_usage(headers.get("X-Business-Use-Case-Usage", ""))
+    except NOT_JSON:
+        return 0
+    return int(60 * max((use.estimated_time_to_regain_access for uses in usage.values() for use in uses), default=0))
+
+
+def _first(contacts: object) -> dict[str, Any]:
+    contact = contacts[0] if isinstance(contacts, list) and contacts else None
+    return contact if isinstance(contact, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+class _Sent(msgspec.Struct):
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    message_status: Any = None
+
+
+class _Answer(msgspec.Struct):
+    messages: Annotated[list[_Sent], msgspec.Meta(min_length=1)]
+    contacts: Any = None
+
+
+class _Error(msgspec.Struct):
+    code: int
+    message: Any = None
+    error_subcode: Any = None
+    error_data: Any = None
+    is_transient: Any = None
+
+
+class _ErrorBody(msgspec.Struct):
+    error: _Error
+
+
+class _Use(msgspec.Struct):
+    estimated_time_to_regain_access: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0
+
+
+_decode_answer = msgspec.json.Decoder(_Answer).decode
+_decode_error = msgspec.json.Decoder(_ErrorBody, strict=False).decode
+_decode_usage = msgspec.json.Decoder(dict[str, list[_Use]]).decode

@@ -1,0 +1,190 @@
+"""Settings: read once from the environment by the wiring, never again and nowhere else.
+
+Every setting is `QUIXESS_` and the field's name in capitals. A secret may also come from a file: the same name
+with `_FILE`. `quixess settings` lists them all.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+
+PREFIX = "QUIXESS_"
+_READ_ELSEWHERE = {"QUIXESS_META_OPENAPI"}  # by the conformance tests
+
+
+class SettingsError(Exception):
+    """A setting cannot be read; the text names the variable and the fix, never a secret's value."""
+
+
+def _flag(text: str) -> bool:
+    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < 1e9:
+        raise ValueError
+    return number
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    return tuple(_port(word) for word in _words(text))
+
+
+def _ladder(text: str) -> tuple[float, ...]:
+    return tuple(_positive(word) for word in _words(text))
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(word) for word in _words(text))
+
+
+def _setting(read: Callable[[str], Any], default: Any, expects: str, says: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"read": read, "expects": expects, "says": says, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One process's settings. Times are seconds."""
+
+    data_dir: Path = _setting(
+        Path,
+        Path(".quixess"),
+        "a folder",
+        "where the embedded PostgreSQL, the keyring and the simulator keep their data",
+    )
+    database_url: str | None = _setting(
+        str,
+        None,
+        "postgresql://…",
+        "use this PostgreSQL (15 or later) instead of the embedded one",
+        secret=True,
+    )
+    postgres_binaries: Path | None = _setting(
+        Path, None, "a folder", "PostgreSQL binaries for the embedded server, instead of the wheel's"
+    )
+    keyring: str | None = _setting(
+        str,
+        None,
+        "the keyring's JSON",
+        "the master keys; default: keyring.json in the data directory",
+        secret=True,
+    )
+    host: str = _setting(str, "127.0.0.1", "an address", "where the gateway listens")
+    port: int = _setting(_port, 8800, "0-65535", "the gateway's port; 0 is any free one")
+    simulator_port: int = _setting(_port, 8801, "0-65535", "the simulator's port; 0 is any free one")
+    allowed_hosts: tuple[str, ...] = _setting(
+        _words,
+        (),
+        "names, comma-separated",
+        "Host headers the gateway answers to; empty is any well-formed one",
+    )
+    graph_url: str = _setting(str, "https://graph.facebook.com", "a URL", "Meta's Graph API, for new connections")
+    graph_version: str = _setting(str, "v25.0", "vN.M", "the Graph API version to call")
+    send_timeout: float = _setting(
+        _positive, 10.0, "seconds", "how long a send waits for Meta's answer, connecting included"
+    )
+    send_lease: float = _setting(
+        _positive,
+        30.0,
+        "seconds",
+        "how long a send may hold its Idempotency-Key; more than QUIXESS_SEND_TIMEOUT",
+    )
+    unknown_after: float = _setting(
+        _positive, 60.0, "seconds", "when a send without any sign of life is given up as outcome_unknown"
+    )
+    unknown_wait: float = _setting(
+        _positive,
+        3.0,
+        "seconds",
+        "how long a caller is held for Meta's status before a doubtful send answers 202",
+    )
+    delivery_timeout: float = _setting(
+        _positive, 15.0, "seconds", "how long a tenant's server may take to answer an event, body included"
+    )
+    delivery_lease: float = _setting(
+        _positive,
+        30.0,
+        "seconds",
+        "how long one process may hold a delivery or a Meta body; more than QUIXESS_DELIVERY_TIMEOUT",
+    )
+    retry_ladder: tuple[float, ...] = _setting(
+        _ladder,
+        (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 21600.0),
+        "seconds, comma-separated",
+        "the waits between delivery attempts",
+    )
+    webhook_http: bool = _setting(_flag, False, "1 or 0", "let tenants' endpoints use plain http")
+    webhook_ports: tuple[int, ...] = _setting(
+        _ports, (443, 8443), "ports, comma-separated", "ports tenants' endpoints may use; empty is any"
+    )
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        _networks, (), "CIDRs, comma-separated", "private networks tenants' endpoints may live in"
+    )
+    log_level: str = _setting(str.lower, "info", "debug, info, warning, error", "what is logged")
+    log_json: bool = _setting(_flag, False, "1 or 0", "log JSON lines also to a terminal")
+    fail_at: str | None = _setting(
+        str, None, "name or name:count", "kill this process at a named step (crash tests only)"
+    )
+
+
+def read(environ: Mapping[str, str]) -> Settings:
+    """Read every setting. Raises SettingsError that names the variable and what it expects."""
+    found = {item.name: _value(item, environ) for item in fields(Settings)}
+    settings = Settings(**{name: value for name, value in found.items() if value is not _MISSING})
+    if settings.send_lease <= settings.send_timeout:
+        raise SettingsError("QUIXESS_SEND_LEASE must be longer than QUIXESS_SEND_TIMEOUT.")
+    if settings.delivery_lease <= settings.delivery_timeout:
+        raise SettingsError("QUIXESS_DELIVERY_LEASE must be longer than QUIXESS_DELIVERY_TIMEOUT.")
+    return settings
+
+
+def unknown(environ: Mapping[str, str]) -> list[str]:
+    """Name the QUIXESS_ variables that mean nothing here: a typing error is worth a warning."""
+    known = {variable(item.name) for item in fields(Settings)}
+    known |= {f"{variable(item.name)}_FILE" for item in fields(Settings) if item.metadata["secret"]}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known | _READ_ELSEWHERE)
+
+
+def variable(name: str) -> str:
+    """Give the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+_MISSING = object()
+
+
+def _value(item: Field[Any], environ: Mapping[str, str]) -> Any:
+    name = variable(item.name)
+    text = _text(name, environ, secret=item.metadata["secret"])
+    if text is None or text == "":
+        return _MISSING
+    try:
+        return item.metadata["read"](text)
+    except (ValueError, KeyError) as error:
+        raise SettingsError(f"{name} is not valid: expected {item.metadata['expects']}.") from error
+
+
+def _text(name: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
+    path = environ.get(f"{name}_FILE") if secret else None
+    if path is None:
+        return environ.get(name)
+    if name in environ:
+        raise SettingsError(f"{name} and {name}_FILE are both set: keep one.")
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{name}_FILE cannot be read: {error.strerror}.") from error

@@ -1,0 +1,153 @@
+"""What the simulated Meta knows, as plain records. Ids are text, times are Unix seconds (float)."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+
+Json = dict[str, Any]
+
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+
+
+class Direction(StrEnum):
+    """Seen from the business: a send is outbound, what the phone types is inbound."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+
+
+class Tick(StrEnum):
+    """How far a message has come. An inbound one is `received`, then `read` once the business marks it."""
+
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    RECEIVED = "received"
+
+
+class Category(StrEnum):
+    AUTHENTICATION = "AUTHENTICATION"
+    MARKETING = "MARKETING"
+    UTILITY = "UTILITY"
+
+
+class TemplateStatus(StrEnum):
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    PAUSED = "PAUSED"
+    DISABLED = "DISABLED"
+    IN_APPEAL = "IN_APPEAL"
+    PENDING_DELETION = "PENDING_DELETION"
+    DELETED = "DELETED"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    ARCHIVED = "ARCHIVED"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """One Meta app, its system user, one WABA and one business phone number."""
+
+    app_id: str
+    app_secret: str
+    verify_token: str
+    access_token: str
+    system_user_id: str
+    business_id: str
+    waba_id: str
+    phone_number_id: str
+    display_phone_number: str
+    verified_name: str
+
+    @property
+    def app_access_token(self) -> str:
+        return f"{self.app_id}|{self.app_secret}"
+
+
+class Template(msgspec.Struct, kw_only=True):
+    """One template in one language. `components` is what Meta's listing shows."""
+
+    id: str
+    name: str
+    language: str
+    category: Category
+    status: TemplateStatus
+    components: list[Json]
+    parameter_format: str = "POSITIONAL"
+    rejected_reason: str = "NONE"
+    message_send_ttl_seconds: int | None = None
+
+
+class Button(msgspec.Struct):
+    """A button under a bubble. `type` is Meta's, in lower case; a one-time-code button is `copy_code`."""
+
+    type: str
+    text: str
+    url: str | None = None
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """One bubble. `secret` marks an authentication send: its words live in memory only."""
+
+    wamid: str
+    direction: Direction
+    phone: str
+    type: str
+    at: float
+    status: Tick
+    text: str
+    to: str | None = None
+    header: str | None = None
+    footer: str | None = None
+    buttons: list[Button] = []
+    code: str | None = None
+    template: str | None = None
+    category: Category | None = None
+    opaque: str | None = None
+    error: int | None = None
+    in_window: bool = False
+    secret: bool = False
+    forgotten: bool = False
+
+
+class Phone(msgspec.Struct):
+    """A customer's phone. `number` is digits; `last_inbound_at` opened the 24 h window."""
+
+    number: str
+    name: str = "Test phone"
+    last_inbound_at: float | None = None
+
+
+class Subscription(msgspec.Struct):
+    """The app's webhook: where to, and which fields."""
+
+    callback_url: str
+    verify_token: str
+    fields: list[str]
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True):
+    """The levers. Status delays count from acceptance."""
+
+    sent_ms: Milliseconds = 150
+    delivered_ms: Milliseconds = 600
+    read_ms: Milliseconds = 1500
+    auto_read: bool = True
+    review_delay_ms: Milliseconds = 3000
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    batch_wait_ms: Milliseconds = 50
+    slow_answer_s: Seconds = 30.0
+    retry_first_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 1000
+    webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=120)] = 10.0
+    clock_offset_s: Annotated[float, msgspec.Meta(ge=-3_000_000_000, le=3_000_000_000)] = 0.0
+
+
+class Fault(msgspec.Struct, forbid_unknown_fields=True):
+    """A scripted outcome for the next `count` sends, to one phone or to any."""
+
+    outcome: str
+    count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    to: str | None = None

@@ -1,0 +1,57 @@
+"""The worker: loops that pick up what nobody holds, settle what is in doubt, and keep the tables in shape."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from quixess import idempotency
+from quixess.database import partitions
+from quixess.database.core import Database
+from quixess.errors import QuixessError
+from quixess.events.delivery import Deliveries
+from quixess.messages.receiving import Receiving
+from quixess.messages.settling import Settling
+
+_SETTLE_EVERY_S = 1.0
+_UPKEEP_EVERY_S = 3600.0
+_log = structlog.get_logger()
+
+
+async def run(db: Database, receiving: Receiving, deliveries: Deliveries, settling: Settling) -> None:
+    """Run every loop until cancelled. A loop that fails says so and goes on: none takes the others down."""
+
+    async def settle() -> None:
+        await settling.run_once()
+
+    async def upkeep() -> None:
+        async with db.owner() as connection:
+            await partitions.ensure(connection)
+        async with db.transaction() as tx:
+            await idempotency.sweep(tx)
+
+    async with asyncio.TaskGroup() as loops:
+        loops.create_task(_keep_running("receiving", receiving.run))
+        loops.create_task(_keep_running("deliveries", deliveries.run))
+        loops.create_task(_repeat("settling", settle, _SETTLE_EVERY_S))
+        loops.create_task(_repeat("upkeep", upkeep, _UPKEEP_EVERY_S))
+
+
+async def _keep_running(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await loop()
+        except Exception:  # noqa: BLE001 - a fault in one loop must not end the process
+            _log.exception("a loop failed and starts again", loop=name)
+            await asyncio.sleep(1)
+
+
+async def _repeat(name: str, step: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        try:
+            await step()
+        except QuixessError as error:
+            _log.warning("a step waits for the database", step=name, error=error.code)
+        except Exception:  # noqa: BLE001 - a fault in one step must not end the process
+            _log.exception("a step failed", step=name)
+        await asyncio.sleep(every_s)

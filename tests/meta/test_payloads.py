@@ -1,0 +1,51 @@
+import json
+
+from quixess.meta import payloads
+
+
+def test_a_one_time_code_goes_into_the_body_and_into_the_button() -> None:
+    assert json.loads(payloads.otp("+12015553931", "verification_code", "en_US", "123456", "qx1:msg_1:1")) == {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": "+12015553931",
+        "type": "template",
+        "template": {
+            "name": "verification_code",
+            "language": {"code": "en_US"},
+            "components": [
+                {"type": "body", "parameters": [{"type": "text", "text": "123456"}]},
+                {
+                    "type": "button",
+                    "sub_type": "url",
+                    "index": "0",
+                    "parameters": [{"type": "text", "text": "123456"}],
+                },
+            ],
+        },
+        "biz_opaque_callback_data": "qx1:msg_1:1",
+    }
+
+
+def test_a_template_carries_its_components_as_they_are() -> None:
+    components = [{"type": "header", "parameters": [{"type": "image", "image": {"id": "1"}}]}]
+    message = json.loads(payloads.template("+1555", "offer", "es_MX", components, "o"))
+    assert message["template"] == {
+        "name": "offer",
+        "language": {"code": "es_MX"},
+        "components": components,
+    }
+
+
+def test_a_template_without_variables_has_no_components() -> None:
+    message = json.loads(payloads.template("+1555", "hello", "en", [], "o"))
+    assert message["template"] == {"name": "hello", "language": {"code": "en"}}
+
+
+def test_a_text_may_quote_another_message() -> None:
+    message = json.loads(payloads.text("+1555", 'Grüße "😀" \n', True, "wamid.X", "o"))
+    assert message["text"] == {"body": 'Grüße "😀" \n', "preview_url": True}
+    assert message["context"] == {"message_id": "wamid.X"}
+
+
+def test_a_text_that_quotes_nothing_has_no_context() -> None:
+    assert "context" not in json.loads(payloads.text("+1555", "hi", False, None, "o"))
