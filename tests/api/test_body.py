@@ -4,6 +4,7 @@ Numbers in comments are the lines of our list of attacks.
 """
 
 import pytest
+
 from tests.api import bodies
 
 # Content types

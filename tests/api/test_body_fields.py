@@ -11,10 +11,10 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.api import bodies
 
 from quixess.api import body, problem
 from quixess.errors import QuixessError
+from tests.api import bodies
 
 # Fields
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Message
 from structlog.testing import capture_logs
+
 from tests.api import door, raw
 
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
+
 from tests.api import door, raw
 
 LIMIT = 256 * 1024

@@ -10,10 +10,10 @@ import socket
 import struct
 
 import pytest
-from tests.events import outward_traps as traps
 
 from quixess.events import outward
 from quixess.events.outward import Fault
+from tests.events import outward_traps as traps
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 LARGE = b"x" * 30_000_000  # more than the kernel takes off our hands for a receiver that does not read

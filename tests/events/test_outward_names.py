@@ -5,10 +5,10 @@ import socket
 
 import aiohttp
 import pytest
-from tests.events import outward_traps as traps
 
 from quixess.events import outward
 from quixess.events.outward import wire
+from tests.events import outward_traps as traps
 
 ONE_ADDRESS = outward.Policy(allow_http=True, ports=None, networks=(ipaddress.IPv4Network("127.0.0.2/32"),))
 

@@ -7,10 +7,10 @@ import resource
 import time
 
 import pytest
-from tests.events import outward_traps as traps
 
 from quixess.events import outward
 from quixess.events.outward import Fault, answers
+from tests.events import outward_traps as traps
 
 
 async def test_a_post_carries_our_headers_and_body_and_nothing_of_the_house():

@@ -7,10 +7,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.events import outward_traps as traps
 
 from quixess.events import outward
 from quixess.events.outward import Fault
+from tests.events import outward_traps as traps
 
 
 def certificate(tmp_path, host="hooks.example.com", days=1):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 import pytest
+
 from tests.house.source import ROOMS, Module, Verb, dotted, modules, snippet, tenant_tables, verbs
 
 # Verbs that work for all brands at once, each with the reason why that is right. Review every new line here.

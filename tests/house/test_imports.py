@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from tests.house.source import ROOT
 
 PYPROJECT = ROOT / "pyproject.toml"

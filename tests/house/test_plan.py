@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 import pytest
+
 from tests.house.source import PACKAGE, ROOT
 
 ROW = re.compile(r"^\| `([\w/.]+)` \| \S", re.MULTILINE)

@@ -4,6 +4,7 @@ import re
 import tomllib
 
 import pytest
+
 from tests.house.source import ROOT
 
 FILES = ("run.txt", "dev.txt")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+
 from tests.house.source import GROUND, ROOMS, Module, dotted, modules, snippet, verbs
 
 LONGEST_FILE = 350

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 
 import pytest
+
 from tests.house.source import Module, dotted, modules, snippet, verbs
 
 OPENERS = {"transaction", "reading", "statement", "owner"}

@@ -5,9 +5,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from tests.meta import wire
 
 from quixess.meta import graph
+from tests.meta import wire
 
 CREDENTIALS = graph.Credentials("106540352242922", "102290129340398", "EAAtoken", "app-secret")
 BARE = graph.Credentials("106540352242922", "102290129340398", "EAAtoken")

@@ -13,9 +13,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.meta import wire
 
 from quixess.meta import graph
+from tests.meta import wire
 
 CREDENTIALS = graph.Credentials("106540352242922", "102290129340398", "EAAtoken", "app-secret")
 PAYLOAD = b'{"messaging_product":"whatsapp","to":"+16505551234"}'

@@ -1,9 +1,9 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.simulator import driving
 
 from quixess import simulator as simulators
+from tests.simulator import driving
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tests.simulator import driving
-from tests.simulator.driving import DIGITS, Receiver, Simulator
 
 from quixess.simulator import magic
+from tests.simulator import driving
+from tests.simulator.driving import DIGITS, Receiver, Simulator
 
 REFUSED = {
     "0003": (404, 132001),

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.simulator import driving
-from tests.simulator.driving import CODE, DIGITS, QUICK, Receiver, Simulator
 
 from quixess import simulator as simulators
+from tests.simulator import driving
+from tests.simulator.driving import CODE, DIGITS, QUICK, Receiver, Simulator
 
 
 async def test_a_restart_keeps_who_it_is_and_what_was_said_but_no_code(tmp_path: Path, receiver: Receiver) -> None:

@@ -6,6 +6,7 @@ import hmac
 from typing import Any
 
 import pytest
+
 from tests.simulator import driving
 from tests.simulator.driving import CODE, DIGITS, PHONE, Receiver, Simulator
 

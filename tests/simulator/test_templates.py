@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.simulator import driving
 from tests.simulator.driving import Receiver, Simulator
 

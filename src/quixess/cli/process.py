@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -38,7 +38,9 @@ class Roles:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rooms:
+class Rooms:
+    """What this process is made of. Without a worker there are no deliveries and no settling."""
+
     db: Database
     keyring: Keyring
     sending: Sending
@@ -47,27 +49,45 @@ class _Rooms:
     settling: Settling | None
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process at work. `url` is where the gateway answers, None without one."""
+
+    url: str | None
+    rooms: Rooms
+
+
 async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[str | None], None]) -> None:
-    """Run until SIGTERM, SIGINT or the end of the process that started us; then finish what is under way.
+    """Run until SIGTERM or SIGINT; then finish what is under way.
 
     `on_ready` gets the gateway's base URL, or None without a gateway.
     """
     logs.configure(settings.log_level, json=settings.log_json)
     failpoints.arm(settings.fail_at)
     stop = _stop_signal()
+    async with running(settings, dsn, roles) as at_work:
+        # What is alive now lives as long as the process: the collector need not walk through it on every run.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        on_ready(at_work.url)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def running(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[Running]:
+    """Run the parts of this process for the length of a block. Leaving it, finish what is under way."""
     await migrate.run(dsn)
     async with _furnish(settings, dsn, roles) as rooms:
-        loops = asyncio.create_task(_loops(rooms)) if roles.worker else None
-        if roles.gateway:
-            await _serve(settings, rooms, stop, on_ready)
-        else:
-            on_ready(None)
-            await stop.wait()
-        if loops is not None:
+        loops = asyncio.create_task(_loops(rooms))
+        try:
+            async with _serving(settings, rooms) if roles.gateway else nullcontext() as url:
+                yield Running(url, rooms)
+        finally:
             loops.cancel()
             with suppress(asyncio.CancelledError):
                 await loops
-        await _drain(rooms)
+            await _drain(rooms)
 
 
 def read_keyring(settings: Settings) -> Keyring:
@@ -88,7 +108,7 @@ def outward_policy(settings: Settings) -> Policy:
 
 
 @asynccontextmanager
-async def _furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[_Rooms]:
+async def _furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[Rooms]:
     keyring = read_keyring(settings)
     db = await Database.open(dsn)
     lines = Lines(version=settings.graph_version, timeout_s=settings.send_timeout)
@@ -103,7 +123,7 @@ async def _furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[
         await db.close()
 
 
-def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lines: Lines, sender: Sender) -> _Rooms:
+def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lines: Lines, sender: Sender) -> Rooms:
     deliveries = settling = None
     if roles.worker:
         deliveries = Deliveries(db, keyring, sender, ladder=settings.retry_ladder, lease_s=settings.delivery_lease)
@@ -112,61 +132,54 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
         )
     sending = Sending(db, keyring, lines, deliveries, lease_s=settings.send_lease, unknown_wait_s=settings.unknown_wait)
     receiving = Receiving(db, keyring, deliveries, lease_s=settings.delivery_lease, works=roles.worker)
-    return _Rooms(db, keyring, sending, receiving, deliveries, settling)
+    return Rooms(db, keyring, sending, receiving, deliveries, settling)
 
 
-async def _loops(rooms: _Rooms) -> None:
+async def _loops(rooms: Rooms) -> None:
     if rooms.deliveries is not None and rooms.settling is not None:
         await worker.run(rooms.db, rooms.receiving, rooms.deliveries, rooms.settling)
 
 
-async def _serve(
-    settings: Settings, rooms: _Rooms, stop: asyncio.Event, on_ready: Callable[[str | None], None]
-) -> None:
+@asynccontextmanager
+async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
+    """Serve for the length of a block and give the base URL; leaving it, finish the requests under way."""
     listener = _listen(settings.host, settings.port)
-    application = app.build(settings, rooms.db, rooms.keyring, rooms.sending, rooms.receiving)
+    host, port = listener.getsockname()[:2]
     server = _Server(
         uvicorn.Config(
-            application,
+            app.build(settings, rooms.db, rooms.keyring, rooms.sending, rooms.receiving),
             http="httptools",
-            loop="uvloop",
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            date_header=True,
             proxy_headers=False,
-            backlog=2048,
             timeout_keep_alive=65,
             timeout_graceful_shutdown=_DRAIN_S,
         )
     )
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    # What is alive now lives as long as the process: the collector need not walk through it on every run.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
-    server.on_started = lambda: on_ready(f"http://{shown}:{port}")
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    waiting = asyncio.create_task(stop.wait())
-    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    server.should_exit = True
-    await serving
-    listener.close()
+    await server.listening.wait()
+    try:
+        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()
 
 
 class _Server(uvicorn.Server):
     """Says when it listens, and leaves the signals to us: a worker in this process has to stop after the gateway."""
 
-    on_started: Callable[[], None]
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
-        self.on_started()
+        self.listening.set()
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -174,7 +187,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _drain(rooms: _Rooms) -> None:
+async def _drain(rooms: Rooms) -> None:
     """Finish what is under way: bodies at hand, attempts in flight, sends to settle."""
     try:
         async with asyncio.timeout(_DRAIN_S):

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.database.embedded import servers
 
 from quixess.database import embedded
+from tests.database.embedded import servers
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.database.embedded import servers
 
 from quixess.database import embedded
 from quixess.database.embedded import places, postmaster
+from tests.database.embedded import servers
 
 
 def test_committed_rows_survive_a_kill_9_of_the_postmaster(data_dir: Path) -> None:

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.database.embedded import servers
 
 from quixess.database import embedded
 from quixess.database.embedded import places
+from tests.database.embedded import servers
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to give its server to another user")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.database.embedded import servers
 
 from quixess.database import embedded
+from tests.database.embedded import servers
 
 
 def test_the_first_start_makes_a_private_checked_utf8_database_and_the_next_one_finds_its_rows(
