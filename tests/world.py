@@ -5,7 +5,7 @@ The cast: Bordercart is the brand we are, Rival is the stranger.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -34,7 +34,7 @@ PATIENCE_S = 20.0
 @dataclass
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes
 
     @property
@@ -94,7 +94,7 @@ class World:
         if key == "":
             sent.pop("X-API-Key")
         async with self.http.request(method, self.url + path, json=body, headers=sent, **more) as answer:
-            return Answer(answer.status, dict(answer.headers), await answer.read())
+            return Answer(answer.status, answer.headers, await answer.read())
 
     async def send_otp(
         self,
@@ -130,7 +130,7 @@ class World:
     async def sends(self) -> list[dict[str, Any]]:
         """The ledger of the simulated Meta: every send it accepted."""
         answer = await self.meta.lever("sends")
-        return list(answer["sends"] if isinstance(answer, dict) else answer)
+        return list(answer["data"])
 
     async def rows(self, sql: str, *arguments: Any) -> list[Any]:
         async with self.rooms.db.statement() as tx:

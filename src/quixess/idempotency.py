@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from quixess.database.core import Row, Tx
+from quixess.database.core import Row, Tx, columns
 from quixess.errors import QuixessError
 from quixess.vault import Keyring
 
@@ -121,12 +121,7 @@ async def claim(tx: Tx, claims: Sequence[Claim], *, lease_s: float) -> set[UUID]
                  expires_at = excluded.expires_at, status = NULL, body = NULL
              WHERE i.state = 'final' AND i.expires_at <= now()
            RETURNING message_id""",
-        [c.lineage_id for c in ordered],
-        [c.key for c in ordered],
-        [c.brand_id for c in ordered],
-        [c.operation for c in ordered],
-        [c.fingerprint for c in ordered],
-        [c.message_id for c in ordered],
+        *columns(ordered, "lineage_id", "key", "brand_id", "operation", "fingerprint", "message_id"),
         lease_s,
     )
     return {row["message_id"] for row in rows}
@@ -141,12 +136,7 @@ async def settle(tx: Tx, finals: Sequence[Final]) -> None:
                 AS f(lineage_id, key, message_id, state, status, body)
            WHERE i.lineage_id = f.lineage_id AND i.key = f.key AND i.message_id = f.message_id
              AND (i.state <> 'final' OR (f.status = 200 AND i.status <> 200))""",
-        [f.lineage_id for f in ordered],
-        [f.key for f in ordered],
-        [f.message_id for f in ordered],
-        [f.state for f in ordered],
-        [f.status for f in ordered],
-        [f.body for f in ordered],
+        *columns(ordered, "lineage_id", "key", "message_id", "state", "status", "body"),
     )
 
 

@@ -41,7 +41,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _ports(text: str) -> tuple[int, ...]:
-    return tuple(_port(word) for word in _words(text))
+    return () if text.lower() == "any" else tuple(_port(word) for word in _words(text))
 
 
 def _ladder(text: str) -> tuple[float, ...]:
@@ -129,7 +129,7 @@ class Settings:
     )
     webhook_http: bool = _setting(_flag, False, "1 or 0", "let tenants' endpoints use plain http")
     webhook_ports: tuple[int, ...] = _setting(
-        _ports, (443, 8443), "ports, comma-separated", "ports tenants' endpoints may use; empty is any"
+        _ports, (443, 8443), "ports, comma-separated, or any", "ports tenants' endpoints may use"
     )
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = _setting(
         _networks, (), "CIDRs, comma-separated", "private networks tenants' endpoints may live in"

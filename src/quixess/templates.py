@@ -16,7 +16,7 @@ import msgspec
 
 from quixess.connections import Connection, Lines
 from quixess.database import ids
-from quixess.database.core import Database, Row, Tx
+from quixess.database.core import Database, Row, Tx, columns
 from quixess.errors import QuixessError
 from quixess.meta.graph import Outcome, RemoteTemplate
 
@@ -111,9 +111,7 @@ async def keep(tx: Tx, connection: Connection, listed: Sequence[RemoteTemplate])
         connection.brand_id,
         connection.id,
         [ids.new() for _ in ordered],
-        [one.id for one in ordered],
-        [one.name for one in ordered],
-        [one.language for one in ordered],
+        *columns(ordered, "id", "name", "language"),
         [one.category.upper() for one in ordered],
         [one.status.upper() for one in ordered],
         [one.raw.get("rejected_reason") for one in ordered],

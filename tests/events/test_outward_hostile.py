@@ -148,9 +148,10 @@ async def test_an_answer_before_the_request_was_read_counts_and_closes():
         b"X-Long: " + b"x" * 65536 + b"\r\n\r\n",
         b"X" * 65536 + b": x\r\n\r\n",
         b"".join(b"X-%d: %s\r\n" % (n, b"x" * 1000) for n in range(60)) + b"\r\n",
+        b"".join(b"X-%d: %s\r\n" % (n, b"x" * 1000) for n in range(60)),
         b"X-Long: " + b"x" * 10_000_000,
     ],
-    ids=["long-value", "long-name", "many", "unended"],
+    ids=["long-value", "long-name", "many", "many-unended", "unended"],
 )
 async def test_huge_headers_are_refused(headers):
     answer = await judged(traps.saying(HEAD + headers))

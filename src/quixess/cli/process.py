@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
 
     `on_ready` gets the gateway's base URL, or None without a gateway.
     """
-    logs.configure(settings.log_level, json=settings.log_json)
+    logs.configure(settings.log_level, json=settings.log_json or not sys.stderr.isatty())
     failpoints.arm(settings.fail_at)
     stop = _stop_signal()
     async with running(settings, dsn, roles) as at_work:

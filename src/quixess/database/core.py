@@ -4,8 +4,9 @@ The writer batches over brands. The reader sees one brand at a time, by row-leve
 filter. A transaction is visible in the code and never spans a network call (decision 0004).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from operator import attrgetter
 from typing import Any, Self
 from uuid import UUID
 
@@ -177,3 +178,10 @@ def _unavailable() -> QuixessError:
         "The database cannot be reached. Nothing was sent; try again.",
         retry_after_s=2,
     )
+
+
+def columns(rows: Sequence[object], *names: str) -> list[list[Any]]:
+    """Turn rows into one list for each attribute (dotted names reach deeper), as `unnest` takes them."""
+    if not rows:
+        return [[] for _ in names]
+    return [list(column) for column in zip(*map(attrgetter(*names), rows), strict=True)]

@@ -26,6 +26,11 @@ async def run(dsn: str) -> list[str]:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         applied = await _apply_missing(connection)
         await partitions.ensure(connection)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(
+            f"The database's user may not do this ({error.args[0]}): docs/operations.md tells what it needs."
+        ) from error
+    else:
         return applied
     finally:
         await connection.close()

@@ -123,7 +123,7 @@ class Deliveries:
                     return 0
                 lease = ids.new()
                 rows = await queue.claim_rows(tx, shares, lease, self.lease_s)
-                hand_off.parcels += await self._load(tx, rows, lease)
+                await self._load(tx, rows, lease, hand_off)
                 await queue.move_on(tx, [endpoint_id for _, endpoint_id, _ in shares])
         return len(rows)
 
@@ -140,18 +140,19 @@ class Deliveries:
         rooms = [self._windows.setdefault(row["endpoint_id"], _Window()).room for row in due]
         return [(row["brand_id"], row["endpoint_id"], min(share, room)) for row, room in zip(due, rooms, strict=True)]
 
-    async def _load(self, tx: Tx, rows: Sequence[Row], lease: UUID) -> list[Parcel]:
+    async def _load(self, tx: Tx, rows: Sequence[Row], lease: UUID, hand_off: outbox.HandOff) -> None:
+        """Make parcels of claimed rows, each with its place in the window taken."""
         known = await endpoints.of_brands(tx, self._keyring, [row["brand_id"] for row in rows])
         by_id = {endpoint.id: endpoint for found in known.values() for endpoint in found}
         bodies = await queue.event_bodies(tx, rows)
-        parcels, lost = [], []
+        lost = []
         for row in rows:
             endpoint, body = by_id.get(row["endpoint_id"]), bodies.get(row["event_id"])
             if endpoint is None or body is None:
                 lost.append((row, "expired" if body is None else "discarded"))
                 continue
             self._windows[endpoint.id].taken += 1
-            parcels.append(
+            hand_off.parcels.append(
                 Parcel(
                     brand_id=row["brand_id"],
                     delivery_id=row["id"],
@@ -165,25 +166,29 @@ class Deliveries:
                 )
             )
         await queue.end(tx, lost)
-        return parcels
 
     async def _attempt(self, parcel: Parcel) -> None:
         started_at = datetime.now(UTC)
-        body = envelope.write(
-            parcel.event_id, parcel.type, parcel.brand_id, parcel.data,
-            occurred_at=parcel.occurred_at, delivered_at=started_at,
-        )  # fmt: skip
-        headers = envelope.sign(
-            body, event_id=parcel.event_id, kind=parcel.type, at=started_at, secrets=parcel.endpoint.secrets
-        )
-        failpoints.reach("delivery.before_post")
         try:
-            answer = await self._sender.post(parcel.endpoint.url or "", body, headers)
-            self._windows[parcel.endpoint.id].learn(answer)
+            answer = await self._post(parcel, started_at)
+        except Exception:  # noqa: BLE001 - a fault of ours: the lease ends, and the attempt is made again
+            _log.exception("an attempt broke", delivery=str(parcel.delivery_id))
+            return
         finally:
             self.give_back(parcel.endpoint.id)
         failpoints.reach("delivery.after_post")
         await self._write_down(parcel, answer, started_at)
+
+    async def _post(self, parcel: Parcel, at: datetime) -> Answer:
+        endpoint = parcel.endpoint
+        body = envelope.write(
+            parcel.event_id, parcel.type, parcel.brand_id, parcel.data, occurred_at=parcel.occurred_at, delivered_at=at
+        )
+        headers = envelope.sign(body, event_id=parcel.event_id, kind=parcel.type, at=at, secrets=endpoint.secrets)
+        failpoints.reach("delivery.before_post")
+        answer = await self._sender.post(endpoint.url or "", body, headers)
+        self._windows[endpoint.id].learn(answer)
+        return answer
 
     async def _write_down(self, parcel: Parcel, answer: Answer, started_at: datetime) -> None:
         try:

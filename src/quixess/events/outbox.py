@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from quixess.database import ids
-from quixess.database.core import Row, Tx
+from quixess.database.core import Row, Tx, columns
 from quixess.events import endpoints
 from quixess.events.endpoints import Endpoint, State
 from quixess.events.envelope import VERSION
@@ -149,11 +149,7 @@ async def _insert_events(tx: Tx, drafts: Sequence[Draft], event_ids: Sequence[UU
                 AS e(brand_id, id, type, message_id, conversation_id, data, occurred_at)""",
         [draft.brand_id for draft in drafts],
         list(event_ids),
-        [draft.type for draft in drafts],
-        [draft.message_id for draft in drafts],
-        [draft.conversation_id for draft in drafts],
-        [draft.data for draft in drafts],
-        [draft.occurred_at for draft in drafts],
+        *columns(drafts, "type", "message_id", "conversation_id", "data", "occurred_at"),
         VERSION,
     )
 
@@ -166,11 +162,7 @@ async def _insert_deliveries(tx: Tx, deliveries: Sequence[_Delivery], lease_s: f
                   CASE WHEN d.lease IS NULL THEN 0 ELSE 1 END, d.lease
            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[])
                 AS d(brand_id, id, endpoint_id, event_id, lease)""",
-        [delivery.endpoint.brand_id for delivery in deliveries],
-        [delivery.id for delivery in deliveries],
-        [delivery.endpoint.id for delivery in deliveries],
-        [delivery.event_id for delivery in deliveries],
-        [delivery.lease for delivery in deliveries],
+        *columns(deliveries, "endpoint.brand_id", "id", "endpoint.id", "event_id", "lease"),
         lease_s,
     )
     due: dict[UUID, tuple[UUID, float]] = {}

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from quixess import connections, idempotency
 from quixess.database import ids
 from quixess.database.batching import Batcher
 from quixess.database.core import Database
-from quixess.errors import QuixessError
 from quixess.events import outbox
 from quixess.events.outbox import Draft
 from quixess.idempotency import Final
@@ -20,6 +20,8 @@ from quixess.messages.model import RANK, Outbound, Reply, State
 from quixess.messages.store import Settled
 from quixess.messages.threads import Thread
 from quixess.vault import Keyring
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,11 @@ class Ends:
         self._batcher: Batcher[End, None] = Batcher(self._write)
 
     async def write(self, end: End) -> bool:
-        """Write an end down; False when the database is away. Then the claim stays, and evidence settles it later."""
+        """Write an end down; False when that cannot be. Then the claim stays, and evidence settles it later."""
         try:
             await self._batcher.submit(end)
-        except QuixessError:
+        except Exception as error:  # noqa: BLE001 - Meta has answered already: whatever broke here is not the caller's
+            _log.warning("the end of a send waits for evidence", message=str(end.message.id), error=str(error))
             return False
         return True
 

@@ -43,6 +43,15 @@ def read(text: str, pointer: str = "/to") -> str:
     return compact[1:]
 
 
+def refuse_own(phone: str, own: str, pointer: str = "/to") -> None:
+    """Refuse the business number itself as a recipient, as Meta would (131021). Both are digits.
+
+    Raises `invalid_phone`.
+    """
+    if phone == own:
+        raise _invalid(pointer, "This is the number the message would come from: send to another one.")
+
+
 def alike(one: str, other: str) -> bool:
     """Tell whether two ways of writing digits can mean one person: Meta's wa_id may drop or add a digit."""
     return one[:2] == other[:2] and one[-7:] == other[-7:]

@@ -59,7 +59,7 @@ def rejected(refusal: Refusal, message_id: UUID) -> QuixessError:
     dead = refusal.code in DEAD_TOKEN
     return QuixessError(
         "whatsapp_connection_unauthorized" if dead else "whatsapp_error",
-        f"{refusal.explanation.meaning} {refusal.explanation.fix}",
+        f"{refusal.explanation.meaning}. {refusal.explanation.fix}",
         extra={
             "message_id": ids.show("msg", message_id),
             "retryable": refusal.explanation.retryable,
@@ -76,7 +76,7 @@ def not_sent(refusal: Refusal | None, retry_after_s: int | None) -> QuixessError
         )
     return QuixessError(
         "whatsapp_rate_limited",
-        f"{refusal.explanation.meaning} Nothing was sent. {refusal.explanation.fix}",
+        f"{refusal.explanation.meaning}. Nothing was sent. {refusal.explanation.fix}",
         retry_after_s=retry_after_s or 1,
         extra={"whatsapp_error": refusal.body},
     )

@@ -100,6 +100,7 @@ class Sending:
             if known.kept is not None:
                 return await self._replay(known.kept, fingerprint)
             connection, template = await self._require_template(known, otp)
+            phones.refuse_own(phone, connection.display_phone)
             message = _otp_message(caller, brand_id, connection, template, otp, phone, key, request_id)
             failpoints.reach("send.before_claim")
             thread = await self._claims.submit((message, _claim_of(message, fingerprint)))

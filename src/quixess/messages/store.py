@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from quixess.database.core import Row, Tx
+from quixess.database.core import Row, Tx, columns
 from quixess.messages.model import RANK, Outbound, State
 from quixess.messages.threads import Person, Thread
 
@@ -97,12 +97,7 @@ async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> set[UUID]:
                 AS s(brand_id, id, state, rank, wamid, errors)
            WHERE m.brand_id = s.brand_id AND m.id = s.id
            RETURNING m.id, m.state = s.state AS moved""",
-        [one.brand_id for one in ordered],
-        [one.message_id for one in ordered],
-        [one.state for one in ordered],
-        [one.rank for one in ordered],
-        [one.wamid for one in ordered],
-        [one.errors for one in ordered],
+        *columns(ordered, "brand_id", "message_id", "state", "rank", "wamid", "errors"),
     )
     return {row["id"] for row in rows if row["moved"]}
 
@@ -115,11 +110,7 @@ async def give_up(tx: Tx, settled: Sequence[Settled]) -> None:
            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::json[])
                 AS s(brand_id, id, state, rank, errors)
            WHERE m.brand_id = s.brand_id AND m.id = s.id AND m.state = 'unconfirmed'""",
-        [one.brand_id for one in ordered],
-        [one.message_id for one in ordered],
-        [one.state for one in ordered],
-        [one.rank for one in ordered],
-        [one.errors for one in ordered],
+        *columns(ordered, "brand_id", "message_id", "state", "rank", "errors"),
     )
 
 
@@ -189,12 +180,6 @@ async def insert_statuses(tx: Tx, statuses: Sequence[Status]) -> set[tuple[UUID,
            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[], $6::json[],
                                 $7::json[])
            ON CONFLICT DO NOTHING RETURNING message_id, status""",
-        [one.brand_id for one in ordered],
-        [one.message_id for one in ordered],
-        [one.status for one in ordered],
-        [one.occurred_at for one in ordered],
-        [one.inferred for one in ordered],
-        [one.errors for one in ordered],
-        [one.pricing for one in ordered],
+        *columns(ordered, "brand_id", "message_id", "status", "occurred_at", "inferred", "errors", "pricing"),
     )
     return {(row["message_id"], row["status"]) for row in rows}

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from quixess.database import ids
-from quixess.database.core import Row, Tx
+from quixess.database.core import Row, Tx, columns
 
 _ROUNDS = 4
 
@@ -73,10 +73,7 @@ async def _select_threads(tx: Tx, people: Sequence[Person]) -> list[Row]:
            LEFT JOIN conversation v ON v.brand_id = p.brand_id AND v.connection_id = p.connection_id
                                    AND v.contact_id = c.id
            ORDER BY p.ord""",
-        [person.brand_id for person in people],
-        [person.connection_id for person in people],
-        [person.phone for person in people],
-        [person.user_id for person in people],
+        *columns(people, "brand_id", "connection_id", "phone", "user_id"),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from quixess.database.core import Row, Tx
+from quixess.database.core import Row, Tx, columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,7 @@ async def insert(tx: Tx, todos: Sequence[Todo], *, lease_s: float) -> None:
            INSERT INTO intake_todo (id, app_id, next_at, lease)
            SELECT id, app_id, CASE WHEN lease IS NULL THEN now() ELSE now() + $5 * interval '1 second' END, lease
            FROM t""",
-        [todo.id for todo in todos],
-        [todo.app_id for todo in todos],
-        [todo.body for todo in todos],
-        [todo.lease for todo in todos],
+        *columns(todos, "id", "app_id", "body", "lease"),
         lease_s,
     )
 

@@ -411,20 +411,30 @@ CREATE TABLE feed (
 
 -- Two roles: a writer that batches over brands, a reader that sees one brand at a time ------------------------------
 
+-- Who may not create roles finds them made by hand (docs/operations.md): then there is nothing to create or to grant.
 DO $$
 BEGIN
-  CREATE ROLE quixess_writer NOLOGIN;
+  IF to_regrole('quixess_writer') IS NULL THEN
+    CREATE ROLE quixess_writer NOLOGIN;
+  END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 DO $$
 BEGIN
-  CREATE ROLE quixess_reader NOLOGIN;
+  IF to_regrole('quixess_reader') IS NULL THEN
+    CREATE ROLE quixess_reader NOLOGIN;
+  END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 DO $$
 BEGIN
   EXECUTE format('GRANT quixess_writer, quixess_reader TO %I', current_user);
-EXCEPTION WHEN unique_violation OR invalid_grant_operation THEN NULL;
+EXCEPTION
+  WHEN unique_violation OR invalid_grant_operation THEN NULL;
+  WHEN insufficient_privilege THEN
+    IF NOT (pg_has_role('quixess_writer', 'MEMBER') AND pg_has_role('quixess_reader', 'MEMBER')) THEN
+      RAISE;
+    END IF;
 END $$;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO quixess_writer;

@@ -73,7 +73,7 @@ function showChat(chat) {
   const fresh = JSON.stringify(chat);
   if (fresh === state.chat) return;
   state.chat = fresh;
-  const open = chat.window_ends_at ? `answers allowed until ${clock(chat.window_ends_at)}` : "24 h window closed";
+  const open = chat.window_ends_at ? `replies open until ${day(chat.window_ends_at)}` : "24 h window closed";
   at("owner").textContent = `on +${chat.phone} · ${open}`;
   const list = at("chat");
   const wall = at("wall");
@@ -127,6 +127,7 @@ function styled(text) {
 }
 
 const clock = (instant) => new Date(instant).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+const day = (instant) => new Date(instant).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
 
 function meta(message) {
   const row = make("div", "meta");

@@ -1,0 +1,59 @@
+"""Rounds of the load generator against a gateway, metered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench import report
+from bench.meters import Reading
+from bench.report import Round
+from bench.rig import BenchError, Child
+
+ROUNDS = 3
+_WARM_UP_S = 1.5
+_MANY = 1_000_000_000
+_ALONE = 300
+
+
+@dataclass
+class Course:
+    """What every round of one measurement has in common. `settle` returns when the process has nothing left to do."""
+
+    generator: Child
+    read: Callable[[], Reading]
+    port: int
+    kind: str
+    facts: dict[str, Any]
+    awaits: bool = False
+    settle: Callable[[], None] = lambda: None
+    _next: int = 0
+
+    def run(self, *, connections: int, seconds: float, rounds: int = ROUNDS) -> list[Round]:
+        """Warm up, then run so many rounds."""
+        self.once(connections=connections, seconds=_WARM_UP_S)
+        return [self.once(connections=connections, seconds=seconds) for _ in range(rounds)]
+
+    def alone(self) -> list[Round]:
+        """Run three rounds of 300 requests, one at a time: the latency that a quiet installation sees."""
+        return [self.once(connections=1, seconds=5, count=_ALONE) for _ in range(ROUNDS)]
+
+    def once(self, *, connections: int, seconds: float, count: int = _MANY) -> Round:
+        """Run one round and check that all of it went well."""
+        before = self.read()
+        said = self.generator.ask(
+            kind=self.kind,
+            facts=self.facts,
+            port=self.port,
+            connections=connections,
+            seconds=seconds,
+            count=count,
+            awaits=self.awaits,
+            start=self._next,
+        )
+        self.settle()
+        used = self.read().since(before)
+        self._next = said["next"]
+        bad = {status: many for status, many in said["answers"].items() if status != "200"}
+        if bad:
+            raise BenchError(f"Not all answers were 200: {bad}; the first was {said['first_bad']}")
+        return report.measured(said["answers"]["200"], said["seconds"], used, said["latencies"])

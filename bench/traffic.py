@@ -1,0 +1,88 @@
+"""What the load generator sends: whole HTTP requests as bytes, each with numbers of its own."""
+
+import hmac
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+Write = Callable[[int, int], bytes]
+"""Writes request `number` for connection `line`."""
+
+_WEBHOOK = {
+    "object": "whatsapp_business_account",
+    "entry": [
+        {
+            "id": "WABA",
+            "changes": [
+                {
+                    "value": {
+                        "messaging_product": "whatsapp",
+                        "metadata": {"display_phone_number": "15550783881", "phone_number_id": "NUMBER"},
+                        "contacts": [{"profile": {"name": "Frank"}, "wa_id": "PHONE"}],
+                        "messages": [
+                            {
+                                "from": "PHONE",
+                                "id": "WAMID",
+                                "timestamp": "SECONDS",
+                                "text": {"body": "MARK Is the blue one still there? My order is A-1001, thank you!"},
+                                "type": "text",
+                            }
+                        ],
+                    },
+                    "field": "messages",
+                }
+            ],
+        }
+    ],
+}
+
+
+def phone(number: int) -> str:
+    """Give the digits of one of eight million American mobile numbers."""
+    return f"1281{200 + number // 10_000 % 800}{number % 10_000:04d}"
+
+
+def otp(*, host: str, key: str, people: int) -> Write:
+    """Send a one-time code, each with a new Idempotency-Key. `people` are written to in turn."""
+    head = (
+        "POST /api/v1/whatsapp/external/send/otp HTTP/1.1\r\nHost: {}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+        "Content-Type: application/json\r\nX-API-Key: {}\r\n"
+    ).format(host, key)
+
+    def write(number: int, _line: int) -> bytes:
+        to = phone(number % people)
+        body = f'{{"to":"+{to}","code":"{number % 1_000_000:06d}","template_name":"signup_otp","language":"en_US"}}'
+        return f"{head}Idempotency-Key: bench-{number:012d}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+
+    return write
+
+
+def webhook(*, host: str, app_id: str, app_secret: str, waba_id: str, phone_number_id: str, people: int) -> Write:
+    """Write to the business as Meta tells it: one text in one signed body. `people` write in turn."""
+    head = (
+        "POST /webhooks/meta/{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: facebookexternalua\r\nAccept: */*\r\n"
+        "Content-Type: application/json\r\n"
+    ).format(app_id, host)
+    text = json.dumps(_WEBHOOK, separators=(",", ":")).replace("WABA", waba_id).replace("NUMBER", phone_number_id)
+    secret = app_secret.encode()
+
+    def write(number: int, line: int) -> bytes:
+        body = (
+            text.replace("PHONE", phone(number % people))
+            .replace("WAMID", f"wamid.HBgLBENCHIN{number:016d}==")
+            .replace("SECONDS", str(int(time.time())))
+            .replace("MARK", f"line={line} at={time.monotonic_ns()}")
+        ).encode()
+        mark = hmac.digest(secret, body, "sha256").hex()
+        return f"{head}X-Hub-Signature-256: sha256={mark}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+    return write
+
+
+KINDS: dict[str, Callable[..., Write]] = {"otp": otp, "webhook": webhook}
+
+
+def writer(kind: str, facts: dict[str, Any]) -> Write:
+    """Make the writer of a kind of request."""
+    return KINDS[kind](**facts)
