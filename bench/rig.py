@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from quixess.events import endpoints
 from quixess.vault import Keyring
 
 Result = TypeVar("Result")
+_EMPTY_S = 20
 _ROOT = Path(__file__).resolve().parents[1]
 _APP_ID, _WABA, _NUMBER = "210000000000001", "210000000000002", "210000000000003"
 _APP_SECRET = "bench-app-secret-0123456789abcdef"
@@ -208,6 +210,15 @@ def query(dsn: str, sql: str, *arguments: Any) -> Any:
             await connection.close()
 
     return asyncio.run(ask())
+
+
+def until_empty(dsn: str, table: str) -> None:
+    """Wait until a table has no rows. Raises BenchError when that takes too long."""
+    until = time.monotonic() + _EMPTY_S
+    while query(dsn, f"SELECT EXISTS (SELECT FROM {table})"):
+        if time.monotonic() > until:
+            raise BenchError(f"{table} was not worked off within {_EMPTY_S} s")
+        time.sleep(0.02)
 
 
 def copy(dsn: str, rows: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]]) -> None:

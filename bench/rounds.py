@@ -1,7 +1,7 @@
 """Rounds of the load generator against a gateway, metered."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench import report
@@ -26,6 +26,8 @@ class Course:
     facts: dict[str, Any]
     awaits: bool = False
     settle: Callable[[], None] = lambda: None
+    answered: int = 0
+    samples: list[dict[str, Any]] = field(default_factory=list)
     _next: int = 0
 
     def run(self, *, connections: int, seconds: float, rounds: int = ROUNDS) -> list[Round]:
@@ -53,6 +55,8 @@ class Course:
         self.settle()
         used = self.read().since(before)
         self._next = said["next"]
+        self.answered += said["answers"].get("200", 0)
+        self.samples += said["sink"]["samples"]
         bad = {status: many for status, many in said["answers"].items() if status != "200"}
         if bad:
             raise BenchError(f"Not all answers were 200: {bad}; the first was {said['first_bad']}")

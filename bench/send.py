@@ -9,15 +9,15 @@ _CONNECTIONS, _SECONDS = 64, 4.0
 _NEW, _KNOWN = 8_000_000, 1_000
 
 
-def run(rig: Rig) -> None:
+def run(at: Rig) -> None:
     """Measure sends to recipients never seen before, to known ones, and one at a time."""
-    dsn = rig.database("bench_send")
-    meta = rig.child("bench.peers", "meta", "1")
-    generator = rig.child("bench.load")
-    tenant = rig.connect(dsn, "Bordercart", "http://127.0.0.1:9/", f"http://127.0.0.1:{meta.ports[0]}")
-    gateway = rig.quixess(dsn, "quixess", "serve", "--work")
+    dsn = at.database("bench_send")
+    meta = at.child("bench.peers", "meta", "1")
+    generator = at.child("bench.load")
+    tenant = at.connect(dsn, "Bordercart", "http://127.0.0.1:9/", f"http://127.0.0.1:{meta.ports[0]}")
+    gateway = at.quixess(dsn, "quixess", "serve", "--work")
     facts = {"host": f"127.0.0.1:{gateway.port}", "key": tenant.key, "people": _NEW}
-    read = rig.meters(quixess=gateway.process.pid, meta=meta.pid, load=generator.pid)
+    read = at.meters(quixess=gateway.process.pid, meta=meta.pid, load=generator.pid)
     course = rounds.Course(generator, read, gateway.port, "otp", facts)
     print(report.table("send/otp, new people", course.run(connections=_CONNECTIONS, seconds=_SECONDS), GOAL))
     facts["people"] = _KNOWN

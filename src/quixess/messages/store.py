@@ -60,28 +60,19 @@ async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]]) -
            SELECT m.brand_id, m.id, m.connection_id, m.conversation_id, 'outbound', m.type, 'sending', 0, m.phone,
              1, m.template_name, m.template_language, m.template_category, m.content, m.metadata, m.key_id,
              m.lineage_id, m.idempotency_key, m.request_id, m.occurred_at
-           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
-                       $9::text[], $10::json[], $11::json[], $12::uuid[], $13::uuid[], $14::text[], $15::text[],
-                       $16::timestamptz[])
-                AS m(brand_id, id, connection_id, conversation_id, type, phone, template_name, template_language,
-                     template_category, content, metadata, key_id, lineage_id, idempotency_key, request_id,
-                     occurred_at)""",
-        [message.brand_id for message, _ in messages],
-        [message.id for message, _ in messages],
-        [message.connection.id for message, _ in messages],
+           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                       $9::json[], $10::json[], $11::uuid[], $12::uuid[], $13::text[], $14::text[],
+                       $15::timestamptz[], $16::uuid[])
+                AS m(brand_id, id, connection_id, type, phone, template_name, template_language, template_category,
+                     content, metadata, key_id, lineage_id, idempotency_key, request_id, occurred_at,
+                     conversation_id)""",
+        *columns(
+            [message for message, _ in messages],
+            *("brand_id", "id", "connection.id", "type", "phone", "template_name", "template_language"),
+            *("template_category", "content", "metadata", "key_id", "lineage_id", "idempotency_key", "request_id"),
+            "created_at",
+        ),
         [thread.conversation_id for _, thread in messages],
-        [message.type for message, _ in messages],
-        [message.phone for message, _ in messages],
-        [message.template_name for message, _ in messages],
-        [message.template_language for message, _ in messages],
-        [message.template_category for message, _ in messages],
-        [message.content for message, _ in messages],
-        [message.metadata for message, _ in messages],
-        [message.key_id for message, _ in messages],
-        [message.lineage_id for message, _ in messages],
-        [message.idempotency_key for message, _ in messages],
-        [message.request_id for message, _ in messages],
-        [message.created_at for message, _ in messages],
     )
 
 
@@ -153,21 +144,16 @@ async def insert_inbound(tx: Tx, messages: Sequence[tuple[Inbound, Thread]]) -> 
              user_id, wamid, content, reply_to, occurred_at)
            SELECT m.brand_id, m.id, m.connection_id, m.conversation_id, 'inbound', m.type, 'received', $12, m.phone,
              m.user_id, m.wamid, m.content, m.reply_to, m.occurred_at
-           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[],
-                       $9::json[], $10::text[], $11::timestamptz[])
-                AS m(brand_id, id, connection_id, conversation_id, type, phone, user_id, wamid, content, reply_to,
-                     occurred_at)""",
-        [message.person.brand_id for message, _ in messages],
-        [message.id for message, _ in messages],
-        [message.person.connection_id for message, _ in messages],
+           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[],
+                       $9::text[], $10::timestamptz[], $11::uuid[])
+                AS m(brand_id, id, connection_id, type, phone, user_id, wamid, content, reply_to, occurred_at,
+                     conversation_id)""",
+        *columns(
+            [message for message, _ in messages],
+            *("person.brand_id", "id", "person.connection_id", "type", "person.phone", "person.user_id", "wamid"),
+            *("content", "reply_to", "occurred_at"),
+        ),
         [thread.conversation_id for _, thread in messages],
-        [message.type for message, _ in messages],
-        [message.person.phone for message, _ in messages],
-        [message.person.user_id for message, _ in messages],
-        [message.wamid for message, _ in messages],
-        [message.content for message, _ in messages],
-        [message.reply_to for message, _ in messages],
-        [message.occurred_at for message, _ in messages],
         RANK[State.RECEIVED],
     )
 
