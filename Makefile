@@ -44,7 +44,7 @@ setup: .venv/.dev-stamp ## everything to develop, in .venv (Python 3.11 or newer
 	@printf 'Ready: make up · make test · make check\n'
 
 up: .venv/.run-stamp ## Quixess with its own PostgreSQL and a simulated Meta, on this machine (ARGS="…" go to it)
-	@PYTHONPATH=src $(RUN) -m quixess up $(ARGS)
+	@.venv/bin/quixess up $(ARGS)
 
 test: .venv/.dev-stamp ## all tests but the slow ones, in parallel and random order (ARGS="-k otp" chooses)
 	$(call tests,-m 'not slow')
@@ -84,6 +84,8 @@ TESTS := -m 'not slow'
 .venv/.run-stamp: requirements/run.txt | .venv/bin/python
 	@printf 'Installing what Quixess runs on into .venv: once, about 20 s …\n'
 	@$(PIP) install --root-user-action=ignore --require-hashes -r requirements/run.txt
+	@printf '#!/bin/sh\nPYTHONPATH="%s/src" exec "%s/.venv/bin/python" -m quixess "$$@"\n' '$(CURDIR)' '$(CURDIR)' >.venv/bin/quixess
+	@chmod +x .venv/bin/quixess
 	@touch $@
 
 .venv/.dev-stamp: requirements/dev.txt requirements/run.txt pyproject.toml | .venv/bin/python

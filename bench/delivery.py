@@ -63,9 +63,10 @@ class _Measure:
 def _fill(dsn: str, tenants: list[Tenant], events: int) -> None:
     now = datetime.now(UTC)
     made = [(tenants[number % len(tenants)], ids.new(), ids.new()) for number in range(events)]
-    rig.copy(
+    rig.fill(
         dsn,
-        {
+        first="DELETE FROM endpoint_due",  # what the last round left, due when its leases would have ended
+        rows={
             "event": (
                 ("brand_id", "id", "type", "version", "data", "occurred_at"),
                 [(to.brand_id, event, "message.received", "1", _DATA, now) for to, event, _ in made],

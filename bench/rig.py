@@ -105,6 +105,11 @@ class Quixess:
         if self.process.wait(30):
             raise BenchError(f"Quixess ended with status {self.process.returncode}")
 
+    def kill(self) -> None:
+        """Make sure that it is gone, when a measurement broke off."""
+        self.process.kill()
+        self.process.wait()
+
 
 class Rig:
     """Everything that measurements stand on. One for a run: `with Rig() as rig`."""
@@ -162,7 +167,9 @@ class Rig:
             url = ready.readline()
         if not url:
             raise BenchError(f"{' '.join(words)} did not become ready: status {process.wait()}")
-        return Quixess(process, url.strip())
+        started = Quixess(process, url.strip())
+        self._stack.callback(started.kill)
+        return started
 
     def meters(self, **trees: int) -> Callable[[], meters.Reading]:
         """Give a way to read the meters of these processes and of PostgreSQL."""
@@ -221,18 +228,19 @@ def until_empty(dsn: str, table: str) -> None:
         time.sleep(0.02)
 
 
-def copy(dsn: str, rows: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]]) -> None:
-    """Fill tables: name → (columns, rows), in one transaction."""
+def fill(dsn: str, rows: dict[str, tuple[Sequence[str], Sequence[Sequence[Any]]]], first: str) -> None:
+    """Run `first`, then fill tables: name → (columns, rows), in one transaction."""
 
-    async def fill() -> None:
+    async def work() -> None:
         connection = await asyncpg.connect(dsn)
         async with connection.transaction():
+            await connection.execute(first)
             for table, (columns, records) in rows.items():
                 await connection.copy_records_to_table(table, columns=list(columns), records=records)
         await connection.execute("ANALYZE")
         await connection.close()
 
-    asyncio.run(fill())
+    asyncio.run(work())
 
 
 async def _connect(db: Database, keyring: Keyring, brand_id: UUID, graph_url: str) -> None:

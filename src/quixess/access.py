@@ -194,7 +194,7 @@ class Keys:
     def __init__(self, db: Database, keyring: Keyring) -> None:
         self._db = db
         self._keyring = keyring
-        self._found: Batcher[bytes, Caller | None] = Batcher(self._find)
+        self._found: Batcher[bytes, Caller | None] = Batcher(self._find, lanes=1)
 
     async def authenticate(self, presented: bytes) -> Caller:
         """Find who a key speaks for.

@@ -4,8 +4,6 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from quixess.database import ids
 from tests.world import CODE, OTP, PHONE, World
 
@@ -65,11 +63,12 @@ async def test_the_history_keeps_the_text_with_the_code_hidden(world: World) -> 
     assert row["phone"] == PHONE[1:]
 
 
-@pytest.mark.parametrize("code", ["4829", "ABC123", "A1b2C3d4E5f6G7h"])
-async def test_a_code_is_4_to_15_letters_and_digits(world: World, code: str) -> None:
-    assert (await world.send_otp(code=code)).status == 200
+async def test_a_code_is_4_to_15_letters_and_digits(world: World) -> None:
+    codes = ["4829", "ABC123", "A1b2C3d4E5f6G7h"]
+
+    assert [(await world.send_otp(code=code)).status for code in codes] == [200, 200, 200]
     chat = await world.meta.lever(f"phones/{PHONE[1:]}/messages")
-    assert chat["messages"][0]["code"] == code
+    assert [message["code"] for message in chat["messages"]] == codes
 
 
 async def test_metadata_comes_back_and_holds_512_bytes(world: World) -> None:
@@ -84,27 +83,27 @@ async def test_metadata_comes_back_and_holds_512_bytes(world: World) -> None:
     assert len(await world.sends()) == 1
 
 
-@pytest.mark.parametrize("metadata", [{"n": 1}, {"deep": {"er": "x"}}, ["a"], "text", None, {"k": None}])
-async def test_metadata_is_an_object_of_texts(world: World, metadata: Any) -> None:
-    refused = await world.send_otp(metadata=metadata)
+async def test_metadata_is_an_object_of_texts(world: World) -> None:
+    others: list[Any] = [{"n": 1}, {"deep": {"er": "x"}}, ["a"], "text", None, {"k": None}]
 
-    assert refused.status == 400
-    assert refused.json["errors"][0]["pointer"].startswith("/metadata")
+    for metadata in others:
+        refused = await world.send_otp(metadata=metadata)
+        assert refused.status == 400, metadata
+        assert refused.json["errors"][0]["pointer"].startswith("/metadata"), metadata
     assert await world.sends() == []
 
 
-@pytest.mark.parametrize("missing", ["to", "code", "template_name"])
-async def test_a_missing_field_is_named(world: World, missing: str) -> None:
-    body = {"to": PHONE, "code": CODE, "template_name": "signup_otp"}
-    del body[missing]
-
-    refused = await world.call("POST", OTP, body=body)
-    assert refused.status == 400
-    assert refused.headers["Content-Type"] == "application/problem+json"
-    assert refused.json["code"] == "invalid_request"
-    assert refused.json["errors"][0]["pointer"] == f"/{missing}"
-    assert refused.json["errors"][0]["code"] == "required"
-    assert CODE not in refused.body.decode()
+async def test_a_missing_field_is_named(world: World) -> None:
+    for missing in ("to", "code", "template_name"):
+        body = {"to": PHONE, "code": CODE, "template_name": "signup_otp"}
+        del body[missing]
+        refused = await world.call("POST", OTP, body=body)
+        assert refused.status == 400
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert refused.json["code"] == "invalid_request"
+        assert refused.json["errors"][0]["pointer"] == f"/{missing}"
+        assert refused.json["errors"][0]["code"] == "required"
+        assert CODE not in refused.body.decode()
     assert await world.sends() == []
 
 

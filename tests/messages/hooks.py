@@ -1,5 +1,6 @@
 """Meta's webhooks, written by hand and signed as Meta signs them."""
 
+import io
 import json
 import time
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ async def post(
     mark = signed(secret or known["app_secret"], raw) if signature is None else signature
     headers = {"Content-Type": "application/json", "X-Hub-Signature-256": mark}
     path = f"/webhooks/meta/{app_id or known['app_id']}"
-    return await world.call("POST", path, key="", data=raw, headers=headers)
+    return await world.call("POST", path, key="", data=io.BytesIO(raw), headers=headers)
 
 
 async def tell(world: World, **content: Any) -> None:

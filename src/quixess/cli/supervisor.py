@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -275,6 +276,15 @@ def _print_card(up: _Up, took_s: float) -> None:
     say(f"\n{paint('1. Send a code', 'bold')} (this key can do nothing else):\n\n{curl}\n")
     say(f"{paint('2. See it arrive', 'bold')} on the phone at {simulated}/ and answer from there.")
     say(f"{paint('3. Get the answer as a signed event', 'bold')} at a server of yours, from another terminal:\n")
-    say("   .venv/bin/quixess endpoint set http://127.0.0.1:9000/webhooks/quixess\n")
+    say(f"{_command()} endpoint set http://127.0.0.1:9000/webhooks/quixess\n")
     say(paint("Endpoints may use http, any port and 127.0.0.0/8 here; `quixess serve` allows only what", "dim"))
     say(paint("the settings say. The data is in " + str(up.settings.data_dir) + ". Ctrl-C stops everything.", "dim"))
+
+
+def _command() -> str:
+    """Name our command the way it can be typed here: beside the Python that runs us, or on the path."""
+    beside = Path(sys.executable).parent / "quixess"
+    if shutil.which("quixess") == str(beside) or not beside.exists():
+        return "quixess"
+    here = Path.cwd()
+    return str(beside.relative_to(here)) if beside.is_relative_to(here) else str(beside)

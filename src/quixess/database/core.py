@@ -22,8 +22,10 @@ _WRITER = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
     "jit": "off",
-    "lock_timeout": "1000",
+    # Longer than PostgreSQL's deadlock_timeout (1 s): at the same moment both writers of a circle would give up.
+    "lock_timeout": "1500",
     "statement_timeout": "15000",
     "idle_in_transaction_session_timeout": "30000",
     "application_name": "quixess writer",

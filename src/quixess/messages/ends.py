@@ -61,13 +61,10 @@ class Ends:
         await self._batcher.close()
 
     async def _write(self, ends: Sequence[End]) -> list[None]:
-        accepted = [end for end in ends if end.wamid is not None]
         with outbox.handing_to(self._dispatcher) as hand_off:
             async with self._db.transaction() as tx:
                 await store.settle_outbound(tx, [_settled(end) for end in ends])
-                if accepted:
-                    await store.insert_wamids(tx, [_wamid(end) for end in accepted])
-                    await threads.add_aliases(tx, _aliases(accepted))
+                await threads.add_aliases(tx, _aliases(ends))
                 if finals := [final for end in ends if (final := _final(end)) is not None]:
                     await idempotency.settle(tx, finals)
                 if released := [end for end in ends if end.answer is None]:
@@ -81,11 +78,8 @@ class Ends:
 
 def _settled(end: End) -> Settled:
     errors = None if end.errors is None else msgspec.json.encode(end.errors).decode()
-    return Settled(end.message.brand_id, end.message.id, end.state, RANK[end.state], end.wamid, errors)
-
-
-def _wamid(end: End) -> tuple[UUID, str, UUID, UUID]:
-    return (end.message.connection.id, end.wamid or "", end.message.brand_id, end.message.id)
+    message = end.message
+    return Settled(message.brand_id, message.id, message.connection.id, end.state, RANK[end.state], end.wamid, errors)
 
 
 def _aliases(ends: Sequence[End]) -> list[tuple[UUID, str, UUID]]:

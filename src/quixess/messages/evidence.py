@@ -4,7 +4,7 @@ A status finds its message by our own mark first, then by its wamid. One that fi
 before our answer was stored. The first status of a send in doubt settles it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from quixess.database.core import Row, Tx
 from quixess.events.outbox import Draft
 from quixess.idempotency import Final
 from quixess.messages import describing, model, phones, refusals, store
-from quixess.messages.model import GIVEN_UP, OF_STATUS, RANK, State
+from quixess.messages.model import OF_STATUS, RANK, State
 from quixess.messages.store import Settled, Status
 from quixess.meta.webhooks import StatusUpdate
 
@@ -60,7 +60,8 @@ async def apply(tx: Tx, heard: Sequence[Heard]) -> list[Draft]:
     new = await store.insert_statuses(tx, list(statuses.values()))
     rows = {one.row["id"]: one.row for one in found}
     await _advance(tx, found, rows)
-    return [_draft(rows[key[0]], status) for key, status in sorted(statuses.items()) if _tells(rows, key, new)]
+    told = {one.row["id"]: dict(one.row) | {"wamid": one.heard.update.wamid} for one in found}
+    return [_draft(told[key[0]], status) for key, status in sorted(statuses.items()) if _tells(rows, key, new, statuses)]
 
 
 async def _find_messages(tx: Tx, heard: Sequence[Heard]) -> list[_Found]:
@@ -157,7 +158,6 @@ async def _advance(tx: Tx, found: Sequence[_Found], rows: dict[UUID, Row]) -> No
     await store.settle_outbound(tx, [_settled(one) for one in best.values()])
     doubted = [one for one in best.values() if rows[one.row["id"]]["wamid"] is None]
     if doubted:
-        await store.insert_wamids(tx, [_wamid(one) for one in doubted])
         await _settle_doubts(tx, doubted)
 
 
@@ -170,12 +170,9 @@ def _settled(found: _Found) -> Settled:
     state, row = OF_STATUS[found.heard.update.status], found.row
     errors = [_decode_error(error) for error in found.heard.update.errors] if state is State.FAILED else None
     encoded = _encode(errors).decode() if errors else None
-    return Settled(row["brand_id"], row["id"], state, RANK[state], found.heard.update.wamid, encoded)
-
-
-def _wamid(found: _Found) -> tuple[UUID, str, UUID, UUID]:
-    heard = found.heard
-    return (heard.number.connection_id, heard.update.wamid, found.row["brand_id"], found.row["id"])
+    return Settled(
+        row["brand_id"], row["id"], row["connection_id"], state, RANK[state], found.heard.update.wamid, encoded
+    )
 
 
 async def _settle_doubts(tx: Tx, found: Sequence[_Found]) -> None:
@@ -192,16 +189,19 @@ async def _settle_doubts(tx: Tx, found: Sequence[_Found]) -> None:
         await idempotency.settle(tx, finals)
 
 
-def _tells(rows: dict[UUID, Row], key: tuple[UUID, str], new: set[tuple[UUID, str]]) -> bool:
+def _tells(
+    rows: dict[UUID, Row], key: tuple[UUID, str], new: set[tuple[UUID, str]], statuses: Container[tuple[UUID, str]]
+) -> bool:
     """Tell whether a status is worth an event: a new delivered or read, a failure of what was not delivered."""
     message_id, status = key
     if key not in new or status not in {"delivered", "read", "failed"}:
         return False
-    return status != "failed" or rows[message_id]["rank"] < RANK[State.FAILED] or rows[message_id]["rank"] <= GIVEN_UP
+    if status != "failed":
+        return True
+    return rows[message_id]["rank"] < RANK[State.FAILED] and (message_id, "delivered") not in statuses
 
 
-def _draft(row: Row, status: Status) -> Draft:
-    known = dict(row)
+def _draft(row: Mapping[str, Any], status: Status) -> Draft:
     if status.status == "failed":
-        return describing.failed(known, msgspec.json.decode(status.errors or "[]"), status.occurred_at)
-    return describing.progressed(known, status.status, status.occurred_at, status.pricing, inferred=status.inferred)
+        return describing.failed(row, msgspec.json.decode(status.errors or "[]"), status.occurred_at)
+    return describing.progressed(row, status.status, status.occurred_at, status.pricing, inferred=status.inferred)

@@ -5,6 +5,7 @@ off in one transaction; one that cannot be is tried alone, keeps its todo with t
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -32,7 +33,8 @@ from quixess.vault import Keyring
 _MOST_AT_HAND = 2_000
 _AT_ONCE = 100
 _IDLE_S = 0.25
-_NUL, _REPLACEMENT = rb"\u0000", rb"\ufffd"
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # after an even number of backslashes: an odd one escapes the next
+_REPLACEMENT = rb"\1\\ufffd"
 _log = structlog.get_logger()
 
 
@@ -129,7 +131,7 @@ class Receiving:
         for todo in batch:
             try:
                 # PostgreSQL's text holds no NUL; nothing a user means is lost with it.
-                parsed.append((todo, webhooks.parse(todo.body.replace(_NUL, _REPLACEMENT))))
+                parsed.append((todo, webhooks.parse(_NUL.sub(_REPLACEMENT, todo.body))))
             except MalformedBody as error:
                 broken.append((todo, str(error)))
         with outbox.handing_to(self._dispatcher) as hand_off:

@@ -7,6 +7,7 @@ status webhook brings our mark back and settles it (decision 0005).
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -82,7 +83,7 @@ class Sending:
         self._sync = templates.Sync(db, lines)
         self._lease_s = lease_s
         self._unknown_wait_s = unknown_wait_s
-        self._questions: Batcher[_Question, _Known] = Batcher(self._look_up)
+        self._questions: Batcher[_Question, _Known] = Batcher(self._look_up, lanes=1)
         self._claims: Batcher[tuple[Outbound, Claim | None], Thread | None] = Batcher(self._claim)
         self._ends = Ends(db, keyring, dispatcher)
 
@@ -171,6 +172,7 @@ class Sending:
             found = await threads.find_threads(tx, list(people.values())) if ours else {}
             if ours:
                 await store.insert_outbound(tx, [(message, found[people[message.id].key]) for message in ours])
+            failpoints.reach("send.in_claim")
         return [found[people[message.id].key] if message.id in people else None for message, _ in rows]
 
     async def _dispatch(self, message: Outbound, thread: Thread, payload: bytes, *, secret: str) -> Reply:
@@ -213,9 +215,10 @@ class Sending:
         until = loop.time() + self._unknown_wait_s
         while loop.time() < until:
             await asyncio.sleep(_LOOK_EVERY_S)
-            reply = await self._tell_unconfirmed(message.brand_id, message.id)
-            if reply.status != 202:
-                return reply
+            with suppress(QuixessError):  # the database is away: nobody may say now that nothing was sent
+                reply = await self._tell_unconfirmed(message.brand_id, message.id)
+                if reply.status != 202:
+                    return reply
         return doubt
 
     async def _tell_unconfirmed(self, brand_id: UUID, message_id: UUID, *, replayed: bool = False) -> Reply:

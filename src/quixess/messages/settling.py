@@ -55,7 +55,7 @@ class Settling:
             doubted = await self._doubt(tx, now)
         with outbox.handing_to(self._dispatcher) as hand_off:
             async with self._db.transaction() as tx:
-                lost = await _silent(tx, now - self._unknown_after)
+                lost = await _silent(tx, now - self._unknown_after, self._lease)
                 drafts = await _give_up(tx, lost)
                 drafts += await _retry_parked(tx)
                 await outbox.record(tx, self._keyring, drafts, hand_off)
@@ -74,11 +74,15 @@ class Settling:
         if not rows:
             return 0
         state, rank = State.UNCONFIRMED, RANK[State.UNCONFIRMED]
-        await store.settle_outbound(tx, [Settled(row["brand_id"], row["id"], state, rank) for row in rows])
+        await store.settle_outbound(tx, [_settled(row, state, rank) for row in rows])
         finals = [await _unknown(tx, row) for row in rows if row["idempotency_key"] is not None]
         if finals:
             await idempotency.settle(tx, finals)
         return len(rows)
+
+
+def _settled(row: Row, state: State, rank: int, errors: str | None = None) -> Settled:
+    return Settled(row["brand_id"], row["id"], row["connection_id"], state, rank, None, errors)
 
 
 async def _now(tx: Tx) -> datetime:
@@ -94,15 +98,19 @@ async def _unknown(tx: Tx, row: Row) -> Final:
     return Final(row["lineage_id"], row["idempotency_key"], row["id"], "unknown", 202, body)
 
 
-async def _silent(tx: Tx, before: datetime) -> list[Row]:
-    """Find sends in doubt that no status spoke for although Meta's webhooks for their number did arrive since."""
+async def _silent(tx: Tx, before: datetime, lease: timedelta) -> list[Row]:
+    """Find sends in doubt that no status spoke for although Meta's webhooks for their number did arrive since.
+
+    Since means after the lease: until then the call to Meta may have been under way.
+    """
     return await tx.rows(
         """SELECT m.* FROM message m
            JOIN connection c ON c.brand_id = m.brand_id AND c.id = m.connection_id
-           WHERE m.state = 'unconfirmed' AND m.id < $1 AND c.webhook_seen_at > m.occurred_at + interval '10 seconds'
+           WHERE m.state = 'unconfirmed' AND m.id < $1 AND c.webhook_seen_at > m.occurred_at + $3
            ORDER BY m.id LIMIT $2 FOR UPDATE OF m SKIP LOCKED""",
         ids.floor(before),
         _AT_ONCE,
+        lease,
     )
 
 
@@ -111,8 +119,7 @@ async def _give_up(tx: Tx, rows: Sequence[Row]) -> list[outbox.Draft]:
         return []
     error = _outcome_unknown()
     errors = msgspec.json.encode([error]).decode()
-    settled = [Settled(row["brand_id"], row["id"], State.FAILED, GIVEN_UP, None, errors) for row in rows]
-    await store.give_up(tx, settled)
+    await store.give_up(tx, [_settled(row, State.FAILED, GIVEN_UP, errors) for row in rows])
     finals = [_lost(row) for row in rows if row["idempotency_key"] is not None]
     if finals:
         await idempotency.settle(tx, finals)

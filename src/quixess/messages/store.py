@@ -6,6 +6,7 @@ Rows are sorted by their key before a statement, so that two batches never wait 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from quixess.database.core import Row, Tx, columns
@@ -19,6 +20,7 @@ class Settled:
 
     brand_id: UUID
     message_id: UUID
+    connection_id: UUID
     state: State
     rank: int
     wamid: str | None = None
@@ -76,21 +78,24 @@ async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]]) -
     )
 
 
-async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> set[UUID]:
-    """Write the ends of sends and return the ids of the messages that this moved; one that is further on stays."""
-    ordered = sorted(settled, key=lambda one: one.message_id)
-    rows = await tx.rows(
-        """UPDATE message m SET
+async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> None:
+    """Write the ends of sends and bind their wamids; a message that is further on already keeps its state."""
+    ordered = sorted(settled, key=attrgetter("message_id"))
+    await tx.execute(
+        """WITH s AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[],
+                                           $7::json[])
+                      AS s(brand_id, id, connection_id, state, rank, wamid, errors)),
+                bound AS (
+                  INSERT INTO wamid (connection_id, wamid, brand_id, message_id)
+                  SELECT connection_id, wamid, brand_id, id FROM s WHERE wamid IS NOT NULL
+                  ORDER BY connection_id, wamid ON CONFLICT DO NOTHING)
+           UPDATE message m SET
              state = CASE WHEN m.rank < s.rank THEN s.state ELSE m.state END,
              errors = CASE WHEN m.rank < s.rank THEN s.errors ELSE m.errors END,
              wamid = coalesce(s.wamid, m.wamid), rank = greatest(m.rank, s.rank)
-           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::text[], $6::json[])
-                AS s(brand_id, id, state, rank, wamid, errors)
-           WHERE m.brand_id = s.brand_id AND m.id = s.id
-           RETURNING m.id, m.state = s.state AS moved""",
-        *columns(ordered, "brand_id", "message_id", "state", "rank", "wamid", "errors"),
+           FROM s WHERE m.brand_id = s.brand_id AND m.id = s.id""",
+        *columns(ordered, "brand_id", "message_id", "connection_id", "state", "rank", "wamid", "errors"),
     )
-    return {row["id"] for row in rows if row["moved"]}
 
 
 async def give_up(tx: Tx, settled: Sequence[Settled]) -> None:

@@ -1,7 +1,7 @@
 """Contacts and conversations: who a message is with, found or made in one go for a whole batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -38,7 +38,7 @@ class Thread:
 
 async def find_threads(tx: Tx, people: Sequence[Person]) -> dict[tuple[UUID, UUID, str], Thread]:
     """Find or make the conversation of each person, by `Person.key`. A person named twice gets one contact."""
-    wanted = {person.key: person for person in sorted(people, key=lambda person: person.key)}
+    wanted = _fold(people)
     found: dict[tuple[UUID, UUID, str], Thread] = {}
     for _ in range(_ROUNDS):
         missing = [person for key, person in wanted.items() if key not in found]
@@ -57,6 +57,24 @@ async def find_threads(tx: Tx, people: Sequence[Person]) -> dict[tuple[UUID, UUI
     raise RuntimeError("a contact or conversation kept vanishing while it was looked up")
 
 
+def _fold(people: Sequence[Person]) -> dict[tuple[UUID, UUID, str], Person]:
+    """Name each person once, in the order of the keys. A later mention wins, but what it leaves out is kept."""
+    folded: dict[tuple[UUID, UUID, str], Person] = {}
+    for person in sorted(people, key=lambda person: person.key):
+        known = folded.get(person.key)
+        folded[person.key] = person if known is None else _merge(known, person)
+    return folded
+
+
+def _merge(known: Person, later: Person) -> Person:
+    return replace(
+        later,
+        user_id=later.user_id or known.user_id,
+        username=later.username or known.username,
+        name=later.name or known.name,
+    )
+
+
 async def _select_threads(tx: Tx, people: Sequence[Person]) -> list[Row]:
     return await tx.rows(
         """SELECT c.id AS contact_id, v.id AS conversation_id, c.user_id, c.username, c.name
@@ -70,8 +88,10 @@ async def _select_threads(tx: Tx, people: Sequence[Person]) -> list[Row]:
              UNION ALL
              SELECT * FROM contact k WHERE k.brand_id = p.brand_id AND k.user_id = p.user_id
              LIMIT 1) c ON true
-           LEFT JOIN conversation v ON v.brand_id = p.brand_id AND v.connection_id = p.connection_id
-                                   AND v.contact_id = c.id
+           LEFT JOIN LATERAL (
+             SELECT id FROM conversation t
+             WHERE t.brand_id = p.brand_id AND t.connection_id = p.connection_id AND t.contact_id = c.id
+             LIMIT 1) v ON true
            ORDER BY p.ord""",
         *columns(people, "brand_id", "connection_id", "phone", "user_id"),
     )

@@ -283,7 +283,9 @@ CREATE TABLE message (
   occurred_at timestamptz NOT NULL,
   PRIMARY KEY (brand_id, id)
 ) PARTITION BY RANGE (id);
-CREATE INDEX message_thread ON message (brand_id, conversation_id, id);
+-- Not brand first: beside the primary key it could pass for a way to (brand_id, id) while a partition is empty, and
+-- a plan cached then would skip through it for ever after.
+CREATE INDEX message_thread ON message (conversation_id, id);
 -- Sends without an outcome yet: what the reconciler looks at. Nearly empty at any moment.
 CREATE INDEX message_unsettled ON message (id) WHERE state IN ('sending', 'unconfirmed');
 

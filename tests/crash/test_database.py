@@ -1,0 +1,109 @@
+"""PostgreSQL is killed: nothing is sent without it, nothing that was answered is lost, all goes on when it is back."""
+
+import asyncio
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from quixess.database.embedded import EmbeddedPostgres
+from tests.crash import ledger
+from tests.crash.processes import Site
+from tests.world import PHONE, eventually
+
+pytestmark = pytest.mark.crash
+
+# PostgreSQL flushes an ack that did not wait for the disk after three times wal_writer_delay at most: 600 ms.
+UNFLUSHED = timedelta(seconds=1)
+
+
+async def test_without_a_database_nothing_is_sent_and_everybody_is_told_to_come_again(
+    own_site: Site, server: EmbeddedPostgres
+) -> None:
+    site = own_site
+    await site.open()
+    await _kill(server)
+    refused = await site.send("while-away")
+    assert refused is not None
+    assert (refused.status, refused.json["code"]) == (503, "database_unavailable")
+    assert int(refused.headers["retry-after"]) > 0
+    await site.customer_says("Anybody home?")
+    assert await site.sends() == site.receiver.got == []
+
+    await asyncio.to_thread(server.start)
+    assert (await site.statuses_until(200, "while-away"))[-1] == 200
+    assert await ledger.judge(site, in_flight=0) == ledger.Verdict(sends=1, events=3, posts=3, repeats=0)
+
+
+async def test_a_database_that_dies_while_meta_accepts_leaves_a_doubt_that_meta_settles(
+    own_site: Site, server: EmbeddedPostgres
+) -> None:
+    site = own_site
+    await site.meta.lever("settings", {"slow_answer_s": 0.5})
+    await site.open()
+    await site.fault("slow")
+    sending = asyncio.create_task(site.send("torn"))
+    await eventually(site.sends)
+    await _kill(server)
+    doubt = await sending
+    assert doubt is not None
+    assert (doubt.status, doubt.json["status"]) == (202, "unconfirmed")
+
+    await asyncio.to_thread(server.start)
+    assert (await site.statuses_until(200, "torn"))[-1] == 200
+    assert (await ledger.judge(site, in_flight=0)).sends == 1
+
+
+async def test_a_kill_9_of_postgresql_under_load_loses_nothing_that_was_answered(
+    own_site: Site, server: EmbeddedPostgres
+) -> None:
+    site = own_site
+    await site.open()
+    enough = asyncio.Event()
+    load = [asyncio.create_task(_send_on(site, name, enough)) for name in range(4)]
+    load.append(asyncio.create_task(_write_on(site, enough)))
+    await eventually(lambda: len(site.receiver.got) >= 60)
+
+    await _kill(server)
+    killed = datetime.now(UTC)
+    refused = _count(site, 503)
+    await eventually(lambda: _count(site, 503) >= refused + 4)
+    under_way = sum(_posted(event) > killed - UNFLUSHED for event in site.receiver.events)
+    await asyncio.to_thread(server.start)
+    before = _count(site, 200)
+    await eventually(lambda: _count(site, 200) >= before + 20)
+    enough.set()
+    await asyncio.gather(*load)
+
+    verdict = await ledger.judge(site, in_flight=under_way)
+    assert verdict.sends == len(site.answers)
+    assert verdict.events == 2 * verdict.sends + len(site.written)
+
+
+async def _kill(server: EmbeddedPostgres) -> None:
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGKILL)
+    await eventually(lambda: server.pid is None)
+
+
+async def _send_on(site: Site, name: int, enough: asyncio.Event) -> None:
+    """Send one code after the other, each with its key until it is answered 200."""
+    number = 0
+    while not enough.is_set():
+        await site.statuses_until(200, f"load-{name}-{number}", to=f"{PHONE[:-1]}{name}")
+        number += 1
+
+
+async def _write_on(site: Site, enough: asyncio.Event) -> None:
+    while not enough.is_set():
+        await site.customer_says(f"word {len(site.written)}", f"{PHONE[:-1]}{len(site.written) % 10}")
+        await asyncio.sleep(0.05)
+
+
+def _count(site: Site, status: int) -> int:
+    return sum(answer.status == status for answers in site.answers.values() for answer in answers)
+
+
+def _posted(event: dict[str, str]) -> datetime:
+    return datetime.fromisoformat(event["delivered_at"])
