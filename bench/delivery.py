@@ -3,10 +3,13 @@
 import json
 import time
 from datetime import UTC, datetime
+from typing import Any
 
-from bench import report, rig, rounds, signatures
+from bench import report, rounds, signatures, tables, tenants
+from bench.processes import BenchError, Peer
 from bench.report import Goal, Round
-from bench.rig import BenchError, Child, Rig, Tenant
+from bench.rig import Rig
+from bench.tenants import Tenant
 from quixess.database import ids
 
 GOAL = Goal(per_second=8_000)
@@ -19,37 +22,36 @@ _LOOK_EVERY_S = 0.02
 def run(at: Rig) -> None:
     """Measure how fast a backlog is drained."""
     dsn = at.database("bench_delivery")
-    sink = at.child("bench.peers", "sink", str(_BRANDS))
-    tenants = [
-        at.connect(dsn, f"Brand {number}", f"http://127.0.0.1:{port}/brand/{number}")
+    sink = at.peer("bench.peers", "sink", str(_BRANDS))
+    brands = [
+        tenants.make(dsn, at.keyring, f"Brand {number}", f"http://127.0.0.1:{port}/brand/{number}")
         for number, port in enumerate(sink.ports)
     ]
-    worker = at.quixess(dsn, "quixess", "work")
-    measure = _Measure(at, dsn, sink, tenants, worker.process.pid)
-    measure.drain(_WARM_UP)
-    print(report.table("backlog → delivered", [measure.drain(_EVENTS) for _ in range(rounds.ROUNDS)], GOAL))
+    worker = at.quixess(dsn, "work")
+    queue = _Queue(at, dsn, sink, brands, worker.pid)
+    queue.drain(_WARM_UP)
+    print(report.table("backlog → delivered", [queue.drain(_EVENTS) for _ in range(rounds.ROUNDS)], GOAL))
     worker.stop()
-    secrets = {f"/brand/{number}": tenant.endpoint_secret for number, tenant in enumerate(tenants)}
-    signatures.check(measure.samples, secrets)
+    signatures.check(queue.samples, {f"/brand/{number}": one.endpoint_secret for number, one in enumerate(brands)})
 
 
-class _Measure:
-    def __init__(self, at: Rig, dsn: str, sink: Child, tenants: list[Tenant], worker: int) -> None:
+class _Queue:
+    def __init__(self, at: Rig, dsn: str, sink: Peer, brands: list[Tenant], worker: int) -> None:
         self._dsn = dsn
         self._sink = sink
-        self._tenants = tenants
-        self._read = at.meters(quixess=worker, sink=sink.pid)
-        self.samples = sink.ask()["samples"]
+        self._brands = brands
+        self._read = at.meters(measured=worker, sink=sink.pid)
+        self.samples: list[dict[str, Any]] = []
 
     def drain(self, events: int) -> Round:
         """Fill the queue while no endpoint is due, then let go, and measure until every outcome is written."""
-        _fill(self._dsn, self._tenants, events)
+        _fill(self._dsn, self._brands, events)
         already = self._sink.ask()["count"]
         before, started = self._read(), time.monotonic()
-        rig.query(self._dsn, "UPDATE endpoint_due SET next_at = now()")
+        tables.ask(self._dsn, "UPDATE endpoint_due SET next_at = now()")
         self._wait(already + events, started)
         seconds = time.monotonic() - started
-        rig.until_empty(self._dsn, "delivery")
+        tables.until_empty(self._dsn, "delivery")
         return report.measured(events, seconds, self._read().since(before))
 
     def _wait(self, wanted: int, started: float) -> None:
@@ -60,13 +62,13 @@ class _Measure:
             time.sleep(_LOOK_EVERY_S)
 
 
-def _fill(dsn: str, tenants: list[Tenant], events: int) -> None:
+def _fill(dsn: str, brands: list[Tenant], events: int) -> None:
     now = datetime.now(UTC)
-    made = [(tenants[number % len(tenants)], ids.new(), ids.new()) for number in range(events)]
-    rig.fill(
+    made = [(brands[number % len(brands)], ids.new(), ids.new()) for number in range(events)]
+    tables.fill(
         dsn,
         first="DELETE FROM endpoint_due",  # what the last round left, due when its leases would have ended
-        rows={
+        tables={
             "event": (
                 ("brand_id", "id", "type", "version", "data", "occurred_at"),
                 [(to.brand_id, event, "message.received", "1", _DATA, now) for to, event, _ in made],
@@ -77,7 +79,7 @@ def _fill(dsn: str, tenants: list[Tenant], events: int) -> None:
             ),
             "endpoint_due": (
                 ("endpoint_id", "brand_id", "next_at"),
-                [(to.endpoint_id, to.brand_id, datetime.max.replace(tzinfo=UTC)) for to in tenants],
+                [(to.endpoint_id, to.brand_id, datetime.max.replace(tzinfo=UTC)) for to in brands],
             ),
         },
     )

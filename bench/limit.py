@@ -91,7 +91,11 @@ class Batch:
         while self._done is not None:
             rows, done = self._rows, self._done
             self._rows, self._done = [], None
-            await self._pool.execute(self._sql, *map(list, zip(*rows, strict=True)))
+            try:
+                await self._pool.execute(self._sql, *map(list, zip(*rows, strict=True)))
+            except Exception as error:
+                done.set_exception(error)
+                raise
             done.set_result(None)
         self._running = False
 
@@ -136,8 +140,11 @@ def _new() -> UUID:
 def _payload(asked: Otp) -> bytes:
     parameters = [{"type": "text", "text": asked.code}]
     button = {"type": "button", "sub_type": "url", "index": "0", "parameters": parameters}
-    template = {"name": asked.template_name, "language": {"code": asked.language}}
-    template["components"] = [{"type": "body", "parameters": parameters}, button]
+    template = {
+        "name": asked.template_name,
+        "language": {"code": asked.language},
+        "components": [{"type": "body", "parameters": parameters}, button],
+    }
     return msgspec.json.encode(
         {"messaging_product": "whatsapp", "to": asked.to, "type": "template", "template": template}
     )

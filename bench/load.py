@@ -10,7 +10,7 @@ import json
 import re
 import time
 from collections import Counter
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import uvloop
 
@@ -59,6 +59,10 @@ class Line(asyncio.Protocol):
         self._heard = b""
         self._unanswered = False
         self._unarrived = False
+
+    def itself(self) -> Self:
+        """Be the protocol of the connection that is made for it."""
+        return self
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -125,8 +129,11 @@ class Generator:
         self._lines = [Line(at, index) for index in range(asked["connections"])]
         started = time.monotonic()
         for line in self._lines:
-            await asyncio.get_running_loop().create_connection(lambda line=line: line, "127.0.0.1", asked["port"])
-        await asyncio.wait_for(at.over.wait(), asked["seconds"] + _PATIENCE_S)
+            await asyncio.get_running_loop().create_connection(line.itself, "127.0.0.1", asked["port"])
+        try:
+            await asyncio.wait_for(at.over.wait(), asked["seconds"] + _PATIENCE_S)
+        except TimeoutError:
+            at.count(0, f"{at.running} requests had no answer or delivery for {_PATIENCE_S} s".encode())
         return {
             "seconds": time.monotonic() - started,
             "answers": at.answers,

@@ -1,7 +1,7 @@
 """What a measurement is: rounds, their median with the least and the most, goals, and a table to read it from."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.meters import Reading
@@ -33,13 +33,13 @@ class Goal:
 
 
 def measured(operations: int, seconds: float, used: Reading, latencies_us: Sequence[int] = ()) -> Round:
-    """Make a round of what the meters say. `latencies_us` are sorted."""
+    """Make a round of what the meters `measured`, `postgres` and all others say. `latencies_us` are sorted."""
     per_operation = {name: 1e6 * value / operations for name, value in used.used.items()}
-    around = sum(value for name, value in per_operation.items() if name not in {"quixess", "postgres"})
+    around = sum(value for name, value in per_operation.items() if name not in {"measured", "postgres"})
     return Round(
         operations=operations,
         per_second=operations / seconds,
-        gateway_us=per_operation["quixess"],
+        gateway_us=per_operation["measured"],
         postgres_us=per_operation["postgres"],
         around_us=around,
         busy=used.busy / used.total,
@@ -67,6 +67,25 @@ def table(title: str, rounds: Sequence[Round], goal: Goal | None = None) -> str:
     return "\n".join([*lines, _around(rounds), ""])
 
 
+def against_limit(ours: Sequence[Round], limit: Sequence[Round]) -> str:
+    """Write what the limit program needed in the same run, and how many times that Quixess needs."""
+    return f"{table('  the limit program', limit).rstrip()}\n  Quixess needs {_ratios(ours, limit)}\n"
+
+
+def _ratios(ours: Sequence[Round], limit: Sequence[Round]) -> str:
+    cpu = [
+        f"{_median(ours, name) / _median(limit, name):.1f} times its {says}"
+        for name, says in (("gateway_us", "CPU in the gateway"), ("postgres_us", "CPU in PostgreSQL"))
+    ]
+    share = _median(ours, "per_second") / _median(limit, "per_second")
+    return f"{' and '.join(cpu)}, and does {share:.0%} of its operations per second."
+
+
+def _median(rounds: Sequence[Round], name: str) -> float:
+    values: list[float] = [getattr(one, name) for one in rounds]
+    return statistics.median(values)
+
+
 def _column(name: str, head: str, digits: int, rounds: Sequence[Round], goal: Goal | None) -> list[str]:
     found = [value for one in rounds if (value := getattr(one, name)) is not None]
     if not found:
@@ -81,10 +100,9 @@ def _column(name: str, head: str, digits: int, rounds: Sequence[Round], goal: Go
 
 
 def _around(rounds: Sequence[Round]) -> str:
-    median: Callable[[str], float] = lambda name: statistics.median(getattr(one, name) for one in rounds)  # noqa: E731
     return (
-        f"  around it: {median('around_us'):.0f} µs an operation for load and other ends; machine busy "
-        f"{median('busy'):.0%}, strangers {max(one.strangers for one in rounds):.0%} at most"
+        f"  around it: {_median(rounds, 'around_us'):.0f} µs an operation for load and other ends; machine busy "
+        f"{_median(rounds, 'busy'):.0%}, strangers {max(one.strangers for one in rounds):.0%} at most"
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from bench import report
 from bench.meters import Reading
+from bench.processes import BenchError, Peer
 from bench.report import Round
-from bench.rig import BenchError, Child
 
 ROUNDS = 3
 _WARM_UP_S = 1.5
@@ -17,9 +17,13 @@ _ALONE = 300
 
 @dataclass
 class Course:
-    """What every round of one measurement has in common. `settle` returns when the process has nothing left to do."""
+    """What every round of one measurement has in common.
 
-    generator: Child
+    `facts` are those of the kind in bench.traffic. `settle` returns when the process has nothing left to do.
+    `answered` and `samples` add up over the rounds.
+    """
+
+    generator: Peer
     read: Callable[[], Reading]
     port: int
     kind: str
@@ -30,10 +34,10 @@ class Course:
     samples: list[dict[str, Any]] = field(default_factory=list)
     _next: int = 0
 
-    def run(self, *, connections: int, seconds: float, rounds: int = ROUNDS) -> list[Round]:
-        """Warm up, then run so many rounds."""
+    def run(self, *, connections: int, seconds: float) -> list[Round]:
+        """Warm up, then run three rounds."""
         self.once(connections=connections, seconds=_WARM_UP_S)
-        return [self.once(connections=connections, seconds=seconds) for _ in range(rounds)]
+        return [self.once(connections=connections, seconds=seconds) for _ in range(ROUNDS)]
 
     def alone(self) -> list[Round]:
         """Run three rounds of 300 requests, one at a time: the latency that a quiet installation sees."""
@@ -43,21 +47,30 @@ class Course:
         """Run one round and check that all of it went well."""
         before = self.read()
         said = self.generator.ask(
-            kind=self.kind,
-            facts=self.facts,
-            port=self.port,
-            connections=connections,
-            seconds=seconds,
-            count=count,
-            awaits=self.awaits,
-            start=self._next,
-        )
+            kind=self.kind, facts=self.facts, port=self.port, awaits=self.awaits, start=self._next,
+            connections=connections, seconds=seconds, count=count,
+        )  # fmt: skip
         self.settle()
         used = self.read().since(before)
+        self._note(said)
+        return report.measured(said["answers"]["200"], said["seconds"], used, said["latencies"])
+
+    def _note(self, said: dict[str, Any]) -> None:
         self._next = said["next"]
-        self.answered += said["answers"].get("200", 0)
         self.samples += said["sink"]["samples"]
         bad = {status: many for status, many in said["answers"].items() if status != "200"}
-        if bad:
+        if bad or not said["answers"]:
             raise BenchError(f"Not all answers were 200: {bad}; the first was {said['first_bad']}")
-        return report.measured(said["answers"]["200"], said["seconds"], used, said["latencies"])
+        self.answered += said["answers"]["200"]
+
+
+def compare(course: Course, limit: Course, *, connections: int, seconds: float) -> tuple[list[Round], list[Round]]:
+    """Run the rounds of a course and of the limit program in turn, so that both see the same machine."""
+    for one in (course, limit):
+        one.once(connections=connections, seconds=_WARM_UP_S)
+    pairs = [
+        (course.once(connections=connections, seconds=seconds), limit.once(connections=connections, seconds=seconds))
+        for _ in range(ROUNDS)
+    ]
+    ours, least = zip(*pairs, strict=True)
+    return list(ours), list(least)

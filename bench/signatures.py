@@ -5,7 +5,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.rig import BenchError
+from bench.processes import BenchError
 
 
 def check(samples: Sequence[Mapping[str, Any]], secrets: Mapping[str, str]) -> None:

@@ -46,9 +46,9 @@ def phone(number: int) -> str:
 def otp(*, host: str, key: str, people: int) -> Write:
     """Send a one-time code, each with a new Idempotency-Key. `people` are written to in turn."""
     head = (
-        "POST /api/v1/whatsapp/external/send/otp HTTP/1.1\r\nHost: {}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
-        "Content-Type: application/json\r\nX-API-Key: {}\r\n"
-    ).format(host, key)
+        f"POST /api/v1/whatsapp/external/send/otp HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+        f"Content-Type: application/json\r\nX-API-Key: {key}\r\n"
+    )
 
     def write(number: int, _line: int) -> bytes:
         to = phone(number % people)
@@ -61,9 +61,9 @@ def otp(*, host: str, key: str, people: int) -> Write:
 def webhook(*, host: str, app_id: str, app_secret: str, waba_id: str, phone_number_id: str, people: int) -> Write:
     """Write to the business as Meta tells it: one text in one signed body. `people` write in turn."""
     head = (
-        "POST /webhooks/meta/{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: facebookexternalua\r\nAccept: */*\r\n"
+        f"POST /webhooks/meta/{app_id} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: facebookexternalua\r\nAccept: */*\r\n"
         "Content-Type: application/json\r\n"
-    ).format(app_id, host)
+    )
     text = json.dumps(_WEBHOOK, separators=(",", ":")).replace("WABA", waba_id).replace("NUMBER", phone_number_id)
     secret = app_secret.encode()
 

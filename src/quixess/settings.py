@@ -4,6 +4,7 @@ Every setting is `QUIXESS_` and the field's name in capitals. A secret may also 
 with `_FILE`. `quixess settings` lists them all.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -41,19 +42,39 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _ports(text: str) -> tuple[int, ...]:
-    return () if text.lower() == "any" else tuple(_port(word) for word in _words(text))
+    return () if text.lower() == "any" else tuple(_port(word) for word in _some_words(text))
 
 
 def _ladder(text: str) -> tuple[float, ...]:
-    return tuple(_positive(word) for word in _words(text))
+    return tuple(_positive(word) for word in _some_words(text))
+
+
+def _some_words(text: str) -> tuple[str, ...]:
+    """Refuse a list that is empty by mistake: no port would mean any port, no step no second attempt."""
+    if not (words := _words(text)):
+        raise ValueError
+    return words
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(word) for word in _words(text))
 
 
+def _level(text: str) -> str:
+    if text.lower() not in {"debug", "info", "warning", "error"}:
+        raise ValueError
+    return text.lower()
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"v[0-9]+\.[0-9]+", text):
+        raise ValueError
+    return text
+
+
 def _setting(read: Callable[[str], Any], default: Any, expects: str, says: str, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"read": read, "expects": expects, "says": says, "secret": secret})
+    metadata = {"read": read, "expects": expects, "says": says, "secret": secret}
+    return field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +114,7 @@ class Settings:
         "Host headers the gateway answers to; empty is any well-formed one",
     )
     graph_url: str = _setting(str, "https://graph.facebook.com", "a URL", "Meta's Graph API, for new connections")
-    graph_version: str = _setting(str, "v25.0", "vN.M", "the Graph API version to call")
+    graph_version: str = _setting(_version, "v25.0", "vN.M", "the Graph API version to call")
     send_timeout: float = _setting(
         _positive, 10.0, "seconds", "how long a send waits for Meta's answer, connecting included"
     )
@@ -134,7 +155,7 @@ class Settings:
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = _setting(
         _networks, (), "CIDRs, comma-separated", "private networks tenants' endpoints may live in"
     )
-    log_level: str = _setting(str.lower, "info", "debug, info, warning, error", "what is logged")
+    log_level: str = _setting(_level, "info", "debug, info, warning, error", "what is logged")
     log_json: bool = _setting(_flag, False, "1 or 0", "log JSON lines also to a terminal")
     fail_at: str | None = _setting(
         str, None, "name or name:count", "kill this process at a named step (crash tests only)"
@@ -186,5 +207,6 @@ def _text(name: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
         raise SettingsError(f"{name} and {name}_FILE are both set: keep one.")
     try:
         return Path(path).read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"{name}_FILE cannot be read: {error.strerror}.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"{name}_FILE cannot be read: {reason}.") from error

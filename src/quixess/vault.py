@@ -114,7 +114,7 @@ class Keyring:
             data_key = AESGCM(key).decrypt(sealed[wrap_at:wrapped_at], sealed[wrapped_at:nonce_at], key_id + bound)
             nonce = sealed[nonce_at : nonce_at + _NONCE]
             return AESGCM(data_key).decrypt(nonce, sealed[nonce_at + _NONCE :], bound)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: too short to hold its nonces
             raise VaultError("A secret does not open here: it was altered or copied from another row.") from error
 
 

@@ -1,19 +1,16 @@
 """A one-time code rests nowhere: not in a row, a log, an event, an answer, or the simulator's file."""
 
-import asyncio
 import dataclasses
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from quixess import connections, simulator
+from tests import processes
 from tests import world as worlds
 from tests.api import connecting
 from tests.messages import hooks
@@ -24,56 +21,7 @@ CANARY = "ZQ7K9XW4CANARY"
 ECHO = f"the parameter {CANARY} is not good, not even as x{CANARY}x"
 
 
-@dataclass
-class Gateway:
-    """A gateway with its worker in a process of its own that logs everything it can."""
-
-    url: str = ""
-    lines: list[str] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def talkative(dsn: str, folder: Path) -> AsyncIterator[Gateway]:
-    """Run `quixess serve --work` with debug logs, and keep every line it writes."""
-    read_end, write_end = os.pipe()
-    environ = {
-        "QUIXESS_DATABASE_URL": dsn,
-        "QUIXESS_DATA_DIR": str(folder),
-        "QUIXESS_PORT": "0",
-        "QUIXESS_LOG_LEVEL": "debug",
-        "QUIXESS_LOG_JSON": "1",
-        "QUIXESS_SEND_TIMEOUT": "1",
-        "QUIXESS_UNKNOWN_WAIT": "0.01",
-        "QUIXESS_WEBHOOK_HTTP": "1",
-        "QUIXESS_WEBHOOK_PORTS": "any",
-        "QUIXESS_WEBHOOK_NETWORKS": "127.0.0.0/8",
-        "PYTHONASYNCIODEBUG": "1",
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "quixess", "serve", "--work", "--ready-fd", str(write_end)),
-        env=os.environ | environ,
-        pass_fds=[write_end],
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    os.close(write_end)
-    gateway = Gateway()
-    reading = asyncio.create_task(_read_lines(process, gateway))
-    try:
-        with os.fdopen(read_end) as ready:
-            gateway.url = (await asyncio.to_thread(ready.readline)).strip()
-        assert gateway.url, gateway.lines
-        yield gateway
-    finally:
-        process.terminate()
-        await process.wait()
-        await reading
-
-
-async def _read_lines(process: asyncio.subprocess.Process, gateway: Gateway) -> None:
-    assert process.stdout is not None
-    async for line in process.stdout:
-        gateway.lines.append(line.decode())
+TALKATIVE = {"log_level": "debug", "log_json": "1", "send_timeout": "1", "unknown_wait": "0.01"}
 
 
 @asynccontextmanager
@@ -134,13 +82,16 @@ ECHOES = {
 
 
 async def test_a_code_rests_nowhere_whatever_becomes_of_the_send(dsn: str, tmp_path: Path) -> None:
-    async with building(dsn, tmp_path) as built, talkative(dsn, tmp_path) as gateway:
-        async with remembering(dataclasses.replace(built, url=gateway.url), tmp_path) as world:
-            answers = await every_fate(world) + await every_echo(world) + await nonsense(world)
-            chat = await world.meta.lever(f"phones/{PHONE[1:]}/messages")
-            await eventually(lambda: world.receiver.of_type("message.failed"))
-            await hooks.rest(world)
-            dumped = await dump(world)
+    async with (
+        building(dsn, tmp_path) as built,
+        processes.running(dsn, tmp_path, "serve", "--work", **TALKATIVE) as gateway,
+        remembering(dataclasses.replace(built, url=gateway.url), tmp_path) as world,
+    ):
+        answers = await every_fate(world) + await every_echo(world) + await nonsense(world)
+        chat = await world.meta.lever(f"phones/{PHONE[1:]}/messages")
+        await eventually(lambda: world.receiver.of_type("message.failed"))
+        await hooks.rest(world)
+        dumped = await dump(world)
     written = (tmp_path / "simulator.json").read_text()
 
     assert CANARY in str(chat)  # the code was on the phone, so it could have been anywhere

@@ -1,6 +1,6 @@
 """What became of a send that Meta answered: accepted, rejected for good, or asked to come again."""
 
-from typing import Any
+from aiohttp import web
 
 from quixess.database import ids
 from tests.api import connecting
@@ -202,23 +202,21 @@ async def test_a_meta_that_cannot_be_reached_is_503_and_the_key_may_run_again(wo
     assert [sent["opaque"] for sent in await world.sends()] == [f"qx1:{again.json['id']}:1"]
 
 
-async def test_metas_other_digits_for_a_number_are_shown_and_learnt(world: World) -> None:
-    answers: list[dict[str, Any]] = []
+async def test_who_answers_from_metas_other_digits_is_in_the_same_conversation(world: World) -> None:
+    others = {"+5511987654321": "551187654321", "+525512345678": "5215512345678"}
 
-    async def accept(request: Any) -> Any:
-        answers.append(await request.json())
-        contacts = [{"input": answers[-1]["to"], "wa_id": "551187654321"}]
-        return connecting.web.json_response({"messages": [{"id": hooks.wamid()}], "contacts": contacts})
+    async def accept(request: web.Request) -> web.Response:
+        to = (await request.json())["to"]
+        return web.json_response({"messages": [{"id": hooks.wamid()}], "contacts": [{"wa_id": others[to]}]})
 
     async with connecting.meta_saying(accept) as url:
         await connecting.reconnect(world, url)
-        sent = await world.send_otp(to="+5511987654321")
-    assert sent.json["to"] == {"phone": "+5511987654321", "wa_id": "551187654321", "user_id": None}
-    assert answers[0]["to"] == "+5511987654321"
-
-    await hooks.tell(world, messages=[hooks.text("Oi", sender="551187654321")])
-    (event,) = world.receiver.of_type("message.received")
-    assert event["data"]["conversation_id"] == sent.json["conversation_id"]
-    assert event["data"]["from"]["phone"] == "551187654321"
-    assert len(await world.rows("SELECT id FROM contact")) == 1
-    assert len(await world.rows("SELECT id FROM conversation")) == 1
+        sent = {phone: await world.send_otp(to=phone) for phone in others}
+    for phone, wa_id in others.items():
+        assert sent[phone].json["to"] == {"phone": phone, "wa_id": wa_id, "user_id": None}
+        await hooks.tell(world, messages=[hooks.text("Oi", sender=wa_id)])
+        data = world.receiver.of_type("message.received")[-1]["data"]
+        assert data["conversation_id"] == sent[phone].json["conversation_id"]
+        assert data["from"]["phone"] == wa_id
+    assert len(await world.rows("SELECT id FROM contact")) == 2
+    assert len(await world.rows("SELECT id FROM conversation")) == 2

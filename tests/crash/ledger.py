@@ -137,7 +137,7 @@ def _verify(site: Site, headers: dict[str, str], body: bytes) -> dict[str, Any]:
 
 
 async def _judge_log(site: Site, told: list[str], in_flight: int) -> None:
-    """Our own books agree with the tenant's: an outcome for every event, an attempt for every POST but the lost ones."""
+    """Our own books agree with the tenant's: an outcome for each event, an attempt for each POST but the lost ones."""
     outcomes = await site.rows("SELECT event_id, state FROM outcome")
     assert Counter(ids.show("evt", row["event_id"]) for row in outcomes) == Counter(set(told))
     assert {row["state"] for row in outcomes} <= {"delivered"}

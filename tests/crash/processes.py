@@ -32,8 +32,8 @@ QUICK = {
     "QUIXESS_WEBHOOK_HTTP": "1",
     "QUIXESS_WEBHOOK_NETWORKS": "127.0.0.0/8",
     "QUIXESS_SEND_TIMEOUT": "1",
-    "QUIXESS_SEND_LEASE": "2",
-    "QUIXESS_UNKNOWN_AFTER": "2.5",
+    "QUIXESS_SEND_LEASE": "1.5",
+    "QUIXESS_UNKNOWN_AFTER": "2",
     "QUIXESS_UNKNOWN_WAIT": "0.2",
     "QUIXESS_DELIVERY_TIMEOUT": "1",
     "QUIXESS_DELIVERY_LEASE": "1.5",
@@ -128,7 +128,8 @@ class Site:
         url = (at or self.first).url + OTP
         try:
             async with self.http.post(url, json=body, headers=headers) as got:
-                answer = Answer(got.status, dict(got.headers), await got.read())
+                said = {name.lower(): text for name, text in got.headers.items()}
+                answer = Answer(got.status, said, await got.read())
         except (aiohttp.ClientError, OSError):
             return None
         self.answers.setdefault(key, []).append(answer)
@@ -217,12 +218,11 @@ async def site_over(dsn: str, data_dir: Path, **more: str) -> AsyncIterator[Site
         async with on.db.transaction() as tx:
             brand_id = (await tx.rows("SELECT id FROM brand"))[0]["id"]
             await endpoints.set_url(tx, on.keyring, brand_id, receiver.url)
-        programs = [Program(("serve", "--work"), env, data_dir / f"{name}.log") for name in ("first", "second")]
-        site = Site(on, meta, receiver, http, seeded, *programs)
+        first, second = (Program(("serve", "--work"), env, data_dir / f"{name}.log") for name in ("first", "second"))
         try:
-            yield site
+            yield Site(on, meta, receiver, http, seeded, first, second)
         finally:
-            await asyncio.gather(*(program.kill() for program in programs))
+            await asyncio.gather(first.kill(), second.kill())
 
 
 def read_ready(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,12 +140,11 @@ async def _up(home: Path, **more: str) -> AsyncIterator[Up]:
             env=env, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
         )  # fmt: skip
     up = Up(process, ready_file, home)
-    children: set[int] = set()
     try:
         await eventually(lambda: up.facts.get("pids", {}).get("supervisor") == process.pid or _gone(process, log))
         yield up
     finally:
-        children |= _children(process.pid)
+        children = _children(process.pid)
         if process.returncode is None:
             process.kill()
         await process.wait()
@@ -183,6 +183,6 @@ def _children(supervisor: int) -> set[int]:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"quixess" in words and (b"--parent", b"%d" % supervisor) in zip(words, words[1:], strict=False):
+            if b"quixess" in words and (b"--parent", b"%d" % supervisor) in pairwise(words):
                 found.add(int(entry.name))
     return found

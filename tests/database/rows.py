@@ -1,16 +1,18 @@
 """The least row of every tenant table: one INSERT each, with $1 the brand and $2 the row's id."""
 
+_OWNER = "owner AS (INSERT INTO brand (id, name) VALUES ($1::uuid, $1::uuid::text) ON CONFLICT DO NOTHING)"
+
 INSERTS = {
-    "connection": """WITH owner AS (INSERT INTO brand (id, name) VALUES ($1, $1::text) ON CONFLICT DO NOTHING),
-             app AS (INSERT INTO meta_app (id, secret, verify_token) VALUES ($2::text, '', ''))
+    "connection": f"""WITH {_OWNER},
+             app AS (INSERT INTO meta_app (id, secret, verify_token) VALUES ($2::uuid::text, '', ''))
         INSERT INTO connection (brand_id, id, app_id, waba_id, phone_number_id, display_phone, graph_url, token,
                                 token_last4)
-        VALUES ($1, $2, $2::text, '1', '2', '3', 'http://127.0.0.1', '', '')""",
-    "template": """WITH owner AS (INSERT INTO brand (id, name) VALUES ($1, $1::text) ON CONFLICT DO NOTHING),
-             app AS (INSERT INTO meta_app (id, secret, verify_token) VALUES ('of ' || $2::text, '', '')),
+        VALUES ($1, $2, $2::uuid::text, '1', '2', '3', 'http://127.0.0.1', '', '')""",
+    "template": f"""WITH {_OWNER},
+             app AS (INSERT INTO meta_app (id, secret, verify_token) VALUES ('of ' || $2::uuid::text, '', '')),
              line AS (INSERT INTO connection (brand_id, id, app_id, waba_id, phone_number_id, display_phone, graph_url,
                                               token, token_last4)
-                      VALUES ($1, $2, 'of ' || $2::text, '1', '2', '3', 'http://127.0.0.1', '', ''))
+                      VALUES ($1, $2, 'of ' || $2::uuid::text, '1', '2', '3', 'http://127.0.0.1', '', ''))
         INSERT INTO template (brand_id, id, connection_id, meta_id, name, language, category, status, components)
         VALUES ($1, $2, $2, '1', 'signup_otp', 'en_US', 'AUTHENTICATION', 'APPROVED', '[]')""",
     "contact": "INSERT INTO contact (brand_id, id, phone) VALUES ($1, $2, '12818184370')",
@@ -25,11 +27,12 @@ INSERTS = {
         VALUES ($1, $2, $2, 'wamid.1', '{}')""",
     "event": """INSERT INTO event (brand_id, id, type, version, data, occurred_at)
         VALUES ($1, $2, 'message.received', '1', '{}', now())""",
-    "endpoint": """WITH owner AS (INSERT INTO brand (id, name) VALUES ($1, $1::text) ON CONFLICT DO NOTHING)
+    "endpoint": f"""WITH {_OWNER}
         INSERT INTO endpoint (brand_id, id, secret) VALUES ($1, $2, '')""",
     "delivery": """INSERT INTO delivery (brand_id, id, endpoint_id, event_id, next_at)
         VALUES ($1, $2, $2, $2, now())""",
-    "attempt": """INSERT INTO attempt (brand_id, id, delivery_id, event_id, endpoint_id, number, duration_ms, started_at)
+    "attempt": """INSERT INTO attempt (brand_id, id, delivery_id, event_id, endpoint_id, number, duration_ms,
+                                       started_at)
         VALUES ($1, $2, $2, $2, $2, 1, 0, now())""",
     "outcome": """INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts)
         VALUES ($1, $2, $2, $2, 'delivered', 1)""",

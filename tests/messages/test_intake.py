@@ -128,7 +128,8 @@ async def test_both_secrets_sign_while_one_is_rotated(world: World) -> None:
 async def test_a_body_that_makes_no_sense_is_200_listed_and_blocks_nobody(world: World) -> None:
     bodies = [b"not JSON", b"", b"{}", b"[]", b'"text"', b"{\x00}", b"\xff\xfe", b"[" * 100_000, b'{"entry": {}}']
     for count, raw in enumerate(bodies, 1):
-        found = await post_broken(world, raw, count)
+        await post_broken(world, raw, count)
+    found = await broken(world)
     assert {row["error"] for row in found} <= {"the body is not JSON", "the body has no list of entries"} | {
         "the body is nested too deeply"
     }
@@ -175,7 +176,7 @@ async def test_one_item_that_makes_no_sense_is_listed_and_its_siblings_count(wor
 
 async def test_thousands_of_statuses_in_three_megabytes_are_worked_off(world: World) -> None:
     known = await hooks.send_silently(world)
-    padding = {"conversation": {"id": "x" * 160, "origin": {"type": "authentication"}}}
+    padding: dict[str, Any] = {"conversation": {"id": "x" * 160, "origin": {"type": "authentication"}}}
     statuses = [status(hooks.wamid(), "delivered", **padding) for _ in range(8_000)]
     raw = hooks.body(world, [change(world, statuses=[*statuses, status(known, "read")])])
     assert 2_500_000 < len(raw) < 3_200_000

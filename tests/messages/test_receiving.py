@@ -6,7 +6,7 @@ import json
 from quixess.database import ids
 from tests.messages import hooks
 from tests.messages.hooks import change, failure, status, text
-from tests.world import PHONE, World, eventually
+from tests.world import World, eventually
 
 
 async def texts(world: World) -> list[str]:
@@ -171,16 +171,3 @@ async def test_the_event_of_a_message_is_exactly_the_documented_one(world: World
             "reply_to": sent.json["wa_message_id"],
         },
     }
-
-
-async def test_a_mexican_mobile_answers_from_its_other_digits_into_one_conversation(world: World) -> None:
-    sent = await world.send_otp(to="+5215512345678", idempotency_key="mx")
-    await world.rows(
-        """INSERT INTO phone_alias (brand_id, phone, contact_id)
-           SELECT brand_id, '525512345678', id FROM contact WHERE phone = '5215512345678'"""
-    )
-
-    await hooks.tell(world, messages=[text("Hola", sender="525512345678")])
-    (event,) = world.receiver.of_type("message.received")
-    assert event["data"]["conversation_id"] == sent.json["conversation_id"]
-    assert PHONE not in str(event)

@@ -7,7 +7,7 @@ from tests.messages import hooks
 from tests.messages.hooks import failure, status
 from tests.world import World, eventually, listening
 
-FAILED = {"errors": [failure(131026, "Message undeliverable")]}
+FAILED: dict[str, Any] = {"errors": [failure(131026, "Message undeliverable")]}
 
 
 def kinds(world: World) -> list[str]:
@@ -165,7 +165,7 @@ async def test_marks_of_other_apps_and_broken_ones_are_ignored(world: World) -> 
 async def test_our_mark_in_the_status_of_another_message_proves_nothing(world: World) -> None:
     await world.meta.lever("faults", {"outcome": "no_status"})
     sent = await world.send_otp()
-    stolen = {"biz_opaque_callback_data": f"qx1:{sent.json['id']}:1"}
+    stolen: dict[str, Any] = {"biz_opaque_callback_data": f"qx1:{sent.json['id']}:1"}
 
     await hooks.tell(world, statuses=[status(hooks.wamid(), "read", **stolen)])
     assert await hooks.state_of(world, sent.json["wa_message_id"]) == "accepted"
@@ -176,7 +176,7 @@ async def test_our_mark_for_another_recipient_settles_no_doubt(world: World) -> 
     await world.meta.lever("settings", {"sent_ms": 86_400_000})
     await world.meta.lever("faults", {"outcome": "reset_after_accept"})
     sent = await world.send_otp(idempotency_key="k")
-    stolen = {"biz_opaque_callback_data": f"qx1:{sent.json['id']}:1"}
+    stolen: dict[str, Any] = {"biz_opaque_callback_data": f"qx1:{sent.json['id']}:1"}
 
     await hooks.tell(world, statuses=[status(hooks.wamid(), "read", to="4915112345678", **stolen)])
     assert (await world.send_otp(idempotency_key="k")).status == 202
@@ -189,7 +189,7 @@ async def test_the_mark_of_one_brand_on_the_number_of_another_settles_nothing(wo
     sent = await world.send_otp(idempotency_key="k")
     async with listening() as receiver:
         rival = await hooks.found_rival(world, receiver)
-        mark = {"biz_opaque_callback_data": f"qx1:{sent.json['id']}:1"}
+        mark: dict[str, Any] = {"biz_opaque_callback_data": f"qx1:{sent.json['id']}:1"}
         change = hooks.change(world, number=rival.number, statuses=[status(hooks.wamid(), "read", **mark)])
         answer = await hooks.post(world, hooks.body(world, [change]), app_id=rival.app_id, secret=rival.app_secret)
         assert answer.status == 200

@@ -18,9 +18,10 @@ class MigrationError(Exception):
 async def run(dsn: str) -> list[str]:
     """Bring the database to this version and return the names of the files applied.
 
-    Ten processes may start at once: one applies, the others wait for it and find nothing to do.
+    Ten processes may start at once: one applies, the others wait for it and find nothing to do. Raises MigrationError
+    when the database cannot be reached, may not be changed, or belongs to another version.
     """
-    connection = await asyncpg.connect(dsn, statement_cache_size=0)
+    connection = await _connect(dsn)
     try:
         _refuse_old_server(connection)
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
@@ -34,6 +35,19 @@ async def run(dsn: str) -> list[str]:
         return applied
     finally:
         await connection.close()
+
+
+async def _connect(dsn: str) -> asyncpg.Connection:
+    """Connect, or say what is wrong with the address without repeating it: a password may be in it."""
+    try:
+        return await asyncpg.connect(dsn, statement_cache_size=0)
+    except OSError as error:
+        reason = error.strerror or "no answer"
+    except asyncpg.PostgresError as error:
+        reason = str(error)
+    except (asyncpg.InterfaceError, ValueError, OverflowError):
+        reason = "it is no postgresql:// address"
+    raise MigrationError(f"The database cannot be reached ({reason}): check QUIXESS_DATABASE_URL.")
 
 
 def _refuse_old_server(connection: asyncpg.Connection) -> None:

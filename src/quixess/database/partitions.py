@@ -11,9 +11,11 @@ import asyncpg
 
 from quixess.database import ids
 
-_DAILY = ("intake", "event", "attempt", "outcome")
-_MONTHLY = ("message", "message_status")
+# Table → the UUIDv7 column whose ranges are its partitions.
+_DAILY = {"intake": "id", "event": "id", "attempt": "id", "outcome": "delivery_id"}
+_MONTHLY = {"message": "id", "message_status": "message_id"}
 _DAYS_AHEAD = 3
+_LOCK = 0x51_58_50_41_52  # one number for all Quixess processes of a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,19 @@ class _Range:
 
 
 async def ensure(connection: asyncpg.Connection, today: date | None = None) -> None:
-    """Make the partitions that inserts of the coming days need. `connection` must own the tables."""
-    day = today or datetime.now(UTC).date()
+    """Make the partitions that inserts of the coming days need. `connection` must own the tables.
+
+    Any number of processes may do this at once: one makes them, the others wait for it and find them made.
+    """
+    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    try:
+        await _make_missing(connection, today or datetime.now(UTC).date())
+    finally:
+        if not connection.is_closed():
+            await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def _make_missing(connection: asyncpg.Connection, day: date) -> None:
     existing = await _existing(connection)
     for table in (*_DAILY, *_MONTHLY):
         if f"{table}_default" not in existing:
@@ -57,10 +70,22 @@ def _next_month(first: date) -> date:
 
 
 async def _create(connection: asyncpg.Connection, table: str, span: _Range) -> None:
-    await connection.execute(
-        f"CREATE TABLE {table}_{span.suffix} PARTITION OF {table} "
-        f"FOR VALUES FROM ('{ids.floor(span.start)}') TO ('{ids.floor(span.end)}') {_options(table)}"
-    )
+    """Make a partition, with what a clock far off has put into the default partition for its time.
+
+    Made beside the table and attached, it neither waits for writers nor stops them, as PARTITION OF would.
+    """
+    name, key = f"{table}_{span.suffix}", (_DAILY | _MONTHLY)[table]
+    start, end = ids.floor(span.start), ids.floor(span.end)
+    async with connection.transaction():
+        await connection.execute(f"LOCK TABLE {table}_default IN EXCLUSIVE MODE")
+        await connection.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL) {_options(table)}")
+        await connection.execute(
+            f"WITH early AS (DELETE FROM {table}_default WHERE {key} >= '{start}' AND {key} < '{end}' RETURNING *) "
+            f"INSERT INTO {name} SELECT * FROM early"
+        )
+        await connection.execute(
+            f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
+        )
 
 
 def _options(table: str) -> str:

@@ -61,7 +61,8 @@ async def apply(tx: Tx, heard: Sequence[Heard]) -> list[Draft]:
     rows = {one.row["id"]: one.row for one in found}
     await _advance(tx, found, rows)
     told = {one.row["id"]: dict(one.row) | {"wamid": one.heard.update.wamid} for one in found}
-    return [_draft(told[key[0]], status) for key, status in sorted(statuses.items()) if _tells(rows, key, new, statuses)]
+    worth = [key for key in sorted(statuses) if _tells(rows, key, new, statuses)]
+    return [_draft(told[key[0]], statuses[key]) for key in worth]
 
 
 async def _find_messages(tx: Tx, heard: Sequence[Heard]) -> list[_Found]:

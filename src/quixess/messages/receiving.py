@@ -33,7 +33,7 @@ from quixess.vault import Keyring
 _MOST_AT_HAND = 2_000
 _AT_ONCE = 100
 _IDLE_S = 0.25
-_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # after an even number of backslashes: an odd one escapes the next
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # with a backslash before it these are six letters that a user typed
 _REPLACEMENT = rb"\1\\ufffd"
 _log = structlog.get_logger()
 
@@ -130,8 +130,7 @@ class Receiving:
         broken: list[tuple[Todo, str]] = []
         for todo in batch:
             try:
-                # PostgreSQL's text holds no NUL; nothing a user means is lost with it.
-                parsed.append((todo, webhooks.parse(_NUL.sub(_REPLACEMENT, todo.body))))
+                parsed.append((todo, webhooks.parse(_without_nul(todo.body))))
             except MalformedBody as error:
                 broken.append((todo, str(error)))
         with outbox.handing_to(self._dispatcher) as hand_off:
@@ -166,6 +165,11 @@ class Receiving:
         await todos.count_strays(tx, strays)
         await connections.note_webhooks(tx, {number.connection_id: number for number in numbers.values()})
         return await _receive(tx, written) + await evidence.apply(tx, heard)
+
+
+def _without_nul(body: bytes) -> bytes:
+    """Show NUL as U+FFFD: PostgreSQL's text holds none, and nothing a user means is lost with it."""
+    return _NUL.sub(_REPLACEMENT, body) if rb"\u0000" in body else body
 
 
 async def _receive(tx: Tx, written: Sequence[_Written]) -> list[Draft]:

@@ -1,0 +1,90 @@
+"""Tenants' servers with manners of their own, and what the database says of their deliveries."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from quixess import access
+from quixess.database.core import Database
+from quixess.events import endpoints, outbox
+from quixess.vault import Keyring
+from tests.messages import hooks
+from tests.world import Receiver, World
+
+
+@dataclass
+class Gate:
+    """Holds every delivery until it is opened; use `hold` as a Receiver's answer."""
+
+    status: int = 200
+    held: int = 0
+    most: int = 0
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hold(self) -> int:
+        self.held += 1
+        self.most = max(self.most, self.held)
+        await self.open.wait()
+        self.held -= 1
+        return self.status
+
+
+@asynccontextmanager
+async def answering(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """A tenant's server that answers as it likes; gives its URL."""
+    app = web.Application()
+    app.add_routes([web.post("/hook", answer)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    finally:
+        await runner.cleanup()
+
+
+async def move(world: World, url: str) -> None:
+    """Send the brand's events to another URL."""
+    async with world.rooms.db.transaction() as tx:
+        await endpoints.set_url(tx, world.rooms.keyring, world.brand_id, url)
+
+
+async def receive(world: World, count: int = 1) -> None:
+    """Let so many users write, in one body, and do not wait for what comes of it."""
+    messages = [hooks.text(f"message {number}", sender=str(12810000000 + number)) for number in range(count)]
+    assert (await hooks.post(world, hooks.body(world, [hooks.change(world, messages=messages)]))).status == 200
+
+
+async def attempts(world: World) -> list[Any]:
+    """The attempts log, oldest first."""
+    return await world.rows("SELECT * FROM attempt ORDER BY id")
+
+
+async def outcomes(world: World) -> list[tuple[str, int]]:
+    rows = await world.rows("SELECT state, attempts FROM outcome ORDER BY delivery_id")
+    return [(row["state"], row["attempts"]) for row in rows]
+
+
+async def listed(world: World) -> list[tuple[str, int]]:
+    """What an operator sees: the state of each event and its attempts, newest first."""
+    async with world.rooms.db.transaction() as tx:
+        rows = await outbox.list_events(tx, world.brand_id)
+    return [(row["state"], row["attempts"]) for row in rows]
+
+
+async def replay(world: World, event_id: UUID, brand_id: UUID | None = None) -> list[UUID] | None:
+    async with world.rooms.db.transaction() as tx:
+        return await outbox.replay(tx, world.rooms.keyring, brand_id or world.brand_id, event_id)
+
+
+async def found_brand(db: Database, keyring: Keyring, receiver: Receiver, name: str = "Bordercart") -> UUID:
+    """Make a brand whose events go to `receiver`; returns the brand's id."""
+    async with db.transaction() as tx:
+        brand = await access.create_brand(tx, name)
+        await endpoints.set_url(tx, keyring, brand.id, receiver.url)
+    return brand.id

@@ -1,0 +1,189 @@
+"""Settings: each one is read, each mistake names its variable, and no secret is ever shown."""
+
+import asyncio
+import os
+import sys
+from dataclasses import fields
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quixess import settings
+from quixess.settings import Settings, SettingsError
+
+READ: dict[str, tuple[str, Any]] = {
+    "QUIXESS_DATA_DIR": ("/var/lib/quixess", Path("/var/lib/quixess")),
+    "QUIXESS_DATABASE_URL": ("postgresql://db/quixess", "postgresql://db/quixess"),
+    "QUIXESS_POSTGRES_BINARIES": ("/usr/lib/postgresql/18/bin", Path("/usr/lib/postgresql/18/bin")),
+    "QUIXESS_KEYRING": ('{"keys": {}}', '{"keys": {}}'),
+    "QUIXESS_HOST": ("0.0.0.0", "0.0.0.0"),
+    "QUIXESS_PORT": ("9000", 9000),
+    "QUIXESS_SIMULATOR_PORT": ("0", 0),
+    "QUIXESS_ALLOWED_HOSTS": ("api.example.com, localhost:8800,", ("api.example.com", "localhost:8800")),
+    "QUIXESS_GRAPH_URL": ("http://127.0.0.1:8801", "http://127.0.0.1:8801"),
+    "QUIXESS_GRAPH_VERSION": ("v26.0", "v26.0"),
+    "QUIXESS_SEND_TIMEOUT": ("7.5", 7.5),
+    "QUIXESS_SEND_LEASE": ("60", 60.0),
+    "QUIXESS_UNKNOWN_AFTER": ("300", 300.0),
+    "QUIXESS_UNKNOWN_WAIT": ("0.5", 0.5),
+    "QUIXESS_DELIVERY_TIMEOUT": ("5", 5.0),
+    "QUIXESS_DELIVERY_LEASE": ("45", 45.0),
+    "QUIXESS_RETRY_LADDER": ("0.5, 10,60", (0.5, 10.0, 60.0)),
+    "QUIXESS_WEBHOOK_HTTP": ("yes", True),
+    "QUIXESS_WEBHOOK_PORTS": ("443, 9443", (443, 9443)),
+    "QUIXESS_WEBHOOK_NETWORKS": ("10.0.0.0/8, fd00::/8", (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))),
+    "QUIXESS_LOG_LEVEL": ("WARNING", "warning"),
+    "QUIXESS_LOG_JSON": ("1", True),
+    "QUIXESS_FAIL_AT": ("send.after_claim:2", "send.after_claim:2"),
+}
+SECRETS = ("QUIXESS_DATABASE_URL", "QUIXESS_KEYRING")
+BAD = {
+    "QUIXESS_PORT": ("-1", "65536", "http", "8800.0"),
+    "QUIXESS_SIMULATOR_PORT": ("99999", "any"),
+    "QUIXESS_GRAPH_VERSION": ("25.0", "v25", "latest", "v25.0/../"),
+    "QUIXESS_SEND_TIMEOUT": ("0", "-1", "ten", "nan", "inf", "1e12"),
+    "QUIXESS_SEND_LEASE": ("0", "half a minute"),
+    "QUIXESS_UNKNOWN_AFTER": ("0", "soon"),
+    "QUIXESS_UNKNOWN_WAIT": ("0", "-3"),
+    "QUIXESS_DELIVERY_TIMEOUT": ("0", "15s"),
+    "QUIXESS_DELIVERY_LEASE": ("0", "30s"),
+    "QUIXESS_RETRY_LADDER": ("1,5,x", "1;5", "1,0", "1,-5", ","),
+    "QUIXESS_WEBHOOK_HTTP": ("on please", "2", "sure"),
+    "QUIXESS_WEBHOOK_PORTS": ("https", "443,70000", "*", ","),
+    "QUIXESS_WEBHOOK_NETWORKS": ("10.0.0.1/8", "10.0.0.0/40", "intranet"),
+    "QUIXESS_LOG_LEVEL": ("loud", "20"),
+    "QUIXESS_LOG_JSON": ("maybe",),
+}
+
+
+def test_this_page_knows_every_setting() -> None:
+    assert set(READ) == {settings.variable(item.name) for item in fields(Settings)}
+    assert {item.name for item in fields(Settings) if item.metadata["secret"]} == {
+        name.removeprefix("QUIXESS_").lower() for name in SECRETS
+    }
+
+
+def test_every_setting_is_read_from_its_variable() -> None:
+    found = settings.read({name: text for name, (text, _) in READ.items()})
+    for name, (_, value) in READ.items():
+        assert getattr(found, name.removeprefix("QUIXESS_").lower()) == value, name
+    assert found == Settings(**{name.removeprefix("QUIXESS_").lower(): value for name, (_, value) in READ.items()})
+
+
+def test_what_is_missing_or_empty_has_its_default() -> None:
+    assert settings.read({}) == Settings()
+    assert settings.read(dict.fromkeys(READ, "")) == Settings()
+
+
+def test_ports_may_be_any() -> None:
+    assert settings.read({"QUIXESS_WEBHOOK_PORTS": "Any"}).webhook_ports == ()
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in BAD.items() for text in texts])
+def test_a_value_that_cannot_be_read_names_its_variable_and_what_it_takes(name: str, text: str) -> None:
+    field = next(item for item in fields(Settings) if settings.variable(item.name) == name)
+    with pytest.raises(SettingsError) as refused:
+        settings.read({name: text})
+    assert str(refused.value) == f"{name} is not valid: expected {field.metadata['expects']}."
+
+
+@pytest.mark.parametrize("kind", ["SEND", "DELIVERY"])
+def test_a_lease_that_could_end_before_its_work_is_refused(kind: str) -> None:
+    lease, timeout = f"QUIXESS_{kind}_LEASE", f"QUIXESS_{kind}_TIMEOUT"
+    with pytest.raises(SettingsError, match=f"{lease} must be longer than {timeout}"):
+        settings.read({lease: "10", timeout: "10"})
+    assert settings.read({lease: "11", timeout: "10"}) is not None
+
+
+# Secrets ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_come_from_a_file(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text("  the secret\n")
+    found = settings.read({f"{name}_FILE": str(file)})
+    assert getattr(found, name.removeprefix("QUIXESS_").lower()) == "the secret"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_in_two_places_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hunter2")
+    with pytest.raises(SettingsError, match=f"{name} and {name}_FILE are both set") as refused:
+        settings.read({name: "hunter3", f"{name}_FILE": str(file)})
+    assert "hunter" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secrets_file_that_cannot_be_read_names_its_variable(tmp_path: Path, name: str) -> None:
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "nowhere", tmp_path, binary, ""):
+        with pytest.raises(SettingsError, match=f"{name}_FILE cannot be read"):
+            settings.read({f"{name}_FILE": str(path)})
+
+
+def test_only_secrets_come_from_files(tmp_path: Path) -> None:
+    file = tmp_path / "port"
+    file.write_text("9000")
+    environ = {"QUIXESS_PORT_FILE": str(file)}
+    assert settings.read(environ).port == Settings().port
+    assert settings.unknown(environ) == ["QUIXESS_PORT_FILE"]
+
+
+def test_no_secret_is_in_the_repr() -> None:
+    found = settings.read({"QUIXESS_DATABASE_URL": "postgresql://u:hunter2@db/q", "QUIXESS_KEYRING": "hunter3"})
+    assert "hunter" not in repr(found)
+    assert "hunter" not in str(found)
+
+
+def test_a_variable_that_means_nothing_is_reported_and_others_are_left_alone(tmp_path: Path) -> None:
+    known = dict.fromkeys(READ, "") | {f"{name}_FILE": "" for name in SECRETS}
+    typos = {"QUIXESS_PROT": "9000", "QUIXESS_": "1", "QUIXESS_port": "1"}
+    assert settings.unknown(known | typos | {"PATH": "/bin", "PORT": "1", "quixess_port": "1"}) == sorted(typos)
+
+
+# `quixess settings` ----------------------------------------------------------------------------------------------
+
+
+async def listed(**environ: str) -> tuple[int | None, str, str]:
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "quixess", "settings"),
+        env={name: value for name, value in os.environ.items() if not name.startswith("QUIXESS_")} | environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await child.communicate()
+    return child.returncode, out.decode(), err.decode()
+
+
+async def test_the_command_lists_every_setting_with_its_value_and_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "keyring").write_text("hunter3")
+    secret = {"QUIXESS_DATABASE_URL": "postgresql://u:hunter2@db/q", "QUIXESS_KEYRING_FILE": str(tmp_path / "keyring")}
+    plain = {name: text for name, (text, _) in READ.items() if name not in SECRETS}
+    status, out, err = await listed(**secret, **plain)
+
+    assert (status, err) == (0, "")
+    lines = {line.split()[0]: line for line in out.splitlines()[1:]}
+    assert set(lines) == set(READ)
+    assert lines["QUIXESS_PORT"].split()[1:3] == ["9000", "0-65535"]
+    assert lines["QUIXESS_RETRY_LADDER"].split()[1] == "0.5,10,60"
+    assert lines["QUIXESS_WEBHOOK_NETWORKS"].split()[1] == "10.0.0.0/8,fd00::/8"
+    for name in SECRETS:
+        assert lines[name].startswith(f"{name} (or _FILE)")
+        assert " *** " in lines[name]
+    assert "hunter" not in out
+
+
+async def test_the_command_tells_of_a_typing_error_and_of_a_bad_value(tmp_path: Path) -> None:
+    status, out, err = await listed(QUIXESS_PROT="9000")
+    assert status == 0
+    assert "QUIXESS_PORT " in out
+    assert "QUIXESS_PROT is no setting of Quixess" in err
+
+    status, out, err = await listed(QUIXESS_PORT="nine")
+    assert (status, out) == (1, "")
+    assert err == "error: QUIXESS_PORT is not valid: expected 0-65535.\n"
