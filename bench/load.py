@@ -18,7 +18,7 @@ from bench import peers, traffic
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _MARK = re.compile(rb"line=(\d+) at=(\d+)")
-_PATIENCE_S = 30
+_PATIENCE_S = 20
 
 
 class Round:

@@ -22,7 +22,6 @@ READ: dict[str, tuple[str, Any]] = {
     "QUIXESS_PORT": ("9000", 9000),
     "QUIXESS_SIMULATOR_PORT": ("0", 0),
     "QUIXESS_ALLOWED_HOSTS": ("api.example.com, localhost:8800,", ("api.example.com", "localhost:8800")),
-    "QUIXESS_GRAPH_URL": ("http://127.0.0.1:8801", "http://127.0.0.1:8801"),
     "QUIXESS_GRAPH_VERSION": ("v26.0", "v26.0"),
     "QUIXESS_SEND_TIMEOUT": ("7.5", 7.5),
     "QUIXESS_SEND_LEASE": ("60", 60.0),

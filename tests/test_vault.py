@@ -141,6 +141,10 @@ def test_new_hashes_use_the_latest_pepper_and_old_ones_can_still_be_made(keyring
 # The file --------------------------------------------------------------------------------------------------------
 
 
+def names_in(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
+
+
 def test_the_first_start_makes_the_file_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "new folder" / "keyring.json"
     before = os.umask(0)  # the mode is ours and not the umask's
@@ -151,7 +155,7 @@ def test_the_first_start_makes_the_file_for_its_owner_only(tmp_path: Path) -> No
 
     assert path.stat().st_mode & 0o777 == 0o600
     assert vault.read_or_make(path).dumps() == made.dumps()
-    assert [file.name for file in path.parent.iterdir()] == ["keyring.json"]
+    assert names_in(path.parent) == ["keyring.json"]
 
 
 async def test_processes_that_make_it_at_once_all_use_the_same(tmp_path: Path) -> None:
@@ -171,7 +175,7 @@ async def test_processes_that_make_it_at_once_all_use_the_same(tmp_path: Path) -
     told = [out.decode().strip() for out, _ in await asyncio.gather(*(maker.communicate(b"go\n") for maker in makers))]
 
     assert told == [path.read_text().strip()] * 4
-    assert os.listdir(tmp_path) == ["keyring.json"]
+    assert names_in(tmp_path) == ["keyring.json"]
 
 
 KEY = b64encode(bytes(32)).decode()

@@ -113,7 +113,6 @@ class Settings:
         "names, comma-separated",
         "Host headers the gateway answers to; empty is any well-formed one",
     )
-    graph_url: str = _setting(str, "https://graph.facebook.com", "a URL", "Meta's Graph API, for new connections")
     graph_version: str = _setting(_version, "v25.0", "vN.M", "the Graph API version to call")
     send_timeout: float = _setting(
         _positive, 10.0, "seconds", "how long a send waits for Meta's answer, connecting included"

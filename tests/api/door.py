@@ -31,7 +31,7 @@ async def _break(request: Request) -> Response:
 
 
 async def _limited(request: Request) -> Response:
-    raise QuixessError("rate_limited", "Wait.", retry_after_s=7, extra={"policy": "otp", "status": 200})
+    raise QuixessError("whatsapp_rate_limited", "Wait.", retry_after_s=7, extra={"policy": "otp", "status": 200})
 
 
 async def _stranger(request: Request) -> Response:

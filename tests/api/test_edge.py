@@ -272,7 +272,7 @@ async def test_a_crash_tells_the_caller_only_its_id_and_the_log_only_where_it_wa
     assert [line["event"] for line in lines] == ["request_crashed"]
     assert lines[0]["request_id"] == answer.headers["x-request-id"]
     assert lines[0]["error"] == "RuntimeError"
-    assert "_break" in lines[0]["stack"][-1]
+    assert "_break" in lines[0]["frames"][-1]
     assert door.SECRET not in str(lines)
 
 

@@ -7,6 +7,8 @@ import aiohttp
 
 from quixess import access, idempotency
 from quixess.access import Scope
+from quixess.database import ids
+from quixess.idempotency import Claim
 from quixess.vault import Keyring
 from tests.api import connecting
 from tests.world import OTP, World, eventually
@@ -260,6 +262,22 @@ async def test_an_expired_key_counts_as_new_before_any_sweeper_came(world: World
     answers = await asyncio.gather(*(world.send_otp(idempotency_key="k", code="771204") for _ in range(50)))
     assert {answer.status for answer in answers} <= {200, 409}
     assert len(await world.sends()) == 2
+
+
+async def test_a_doubt_never_expires_into_a_second_send(world: World) -> None:
+    await world.meta.lever("settings", {"sent_ms": 86_400_000})
+    await world.meta.lever("faults", {"outcome": "reset_after_accept"})
+    first = await world.send_otp(idempotency_key="k")
+    (row,) = await world.rows(
+        "UPDATE idempotency SET expires_at = now() - interval '2 hours' RETURNING lineage_id, fingerprint"
+    )
+
+    again = await world.send_otp(idempotency_key="k")
+    assert (again.status, again.json["id"]) == (202, first.json["id"])
+    claim = Claim(row["lineage_id"], "k", world.brand_id, "send_otp", row["fingerprint"], ids.new())
+    async with world.rooms.db.transaction() as tx:
+        assert await idempotency.claim(tx, [claim], lease_s=30) == set()
+    assert len(await world.sends()) == 1
 
 
 async def test_the_sweeper_leaves_what_is_not_final_and_not_old(world: World) -> None:

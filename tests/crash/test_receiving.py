@@ -1,10 +1,12 @@
 """Meta's bodies while the gateway dies: what was answered 200 is not lost, the rest comes again, each is told once."""
 
+from functools import partial
+
 import pytest
 
 from tests.crash import ledger
 from tests.crash.processes import Site
-from tests.world import PHONE
+from tests.world import PHONE, eventually
 
 pytestmark = pytest.mark.crash
 
@@ -14,10 +16,9 @@ async def test_a_body_on_disk_that_meta_repeats_because_we_died_before_answering
     await site.customer_says("Do you ship to Norway?")
     await site.restart("intake.after_commit")
 
+    await eventually(partial(_bodies, site, 2))
     assert await ledger.judge(site, in_flight=0) == ledger.Verdict(sends=0, events=1, posts=1, repeats=0)
-    bodies = await site.rows("SELECT body FROM intake")
-    assert len(bodies) == 2
-    assert bodies[0] == bodies[1]
+    assert await site.value("SELECT count(DISTINCT body) FROM intake") == 1
     assert await site.value("SELECT count(*) FROM message") == 1
 
 
@@ -61,3 +62,7 @@ async def test_a_batch_that_meta_repeats_in_other_pieces_tells_each_status_once_
     assert await ledger.judge(site, in_flight=0) == before
     assert await site.value("SELECT count(*) FROM event") == before.events
     assert await site.value("SELECT count(*) FROM message_status") == 12
+
+
+async def _bodies(site: Site, count: int) -> bool:
+    return len(await site.rows("SELECT id FROM intake")) == count

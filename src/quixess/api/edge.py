@@ -256,7 +256,7 @@ class _Exchange:
             method=self._scope["method"],
             path=self._scope["path"],
             error=type(error).__qualname__,
-            stack=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack],
+            frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in stack],
         )
 
     async def _drain(self) -> None:

@@ -26,6 +26,7 @@ from quixess.vault import Keyring
 _FIRST_WINDOW, _WIDEST_WINDOW = 4, 256
 _ROWS_A_CLAIM, _FAIR_SHARE = 100, 4
 _IDLE_S = 0.25
+_OURS_AGAIN_S = 1.0  # after a fault of ours, such as no free sockets: the receiver was not asked
 _JITTER = 0.2
 _log = structlog.get_logger()
 
@@ -200,6 +201,8 @@ class Deliveries:
             _log.warning("an attempt could not be written down", delivery=str(parcel.delivery_id), error=error.code)
 
     def _judge(self, parcel: Parcel, answer: Answer, started_at: datetime) -> queue.Done:
+        if answer.fault is Fault.local_error:
+            return queue.Done(parcel, answer, started_at, None, _OURS_AGAIN_S, counts=False)
         if parcel.attempt > len(self._ladder):
             return queue.Done(parcel, answer, started_at, "exhausted", None)
         step = self._ladder[parcel.attempt - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - jitter, no secret

@@ -20,13 +20,17 @@ _ENDPOINTS_A_CLAIM = 25
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An attempt to write down. `retry_s` is None when it was the last, `state` the outcome then."""
+    """An attempt to write down. `retry_s` is None when it was the last, `state` the outcome then.
+
+    One that does not `count` never reached the receiver: it is not logged and takes no step of the ladder.
+    """
 
     parcel: Parcel
     answer: Answer
     started_at: datetime
     state: str | None
     retry_s: float | None
+    counts: bool = True
 
 
 async def due_endpoints(tx: Tx, full: Sequence[UUID]) -> list[Row]:
@@ -104,38 +108,28 @@ async def end(tx: Tx, lost: Sequence[tuple[Row, str]]) -> None:
     )
 
 
-_LOG_ATTEMPTS = """
-  INSERT INTO attempt (brand_id, id, delivery_id, event_id, endpoint_id, number, status, fault, duration_ms, excerpt,
-                       started_at)
-  SELECT a.brand_id, a.id, a.delivery_id, a.event_id, a.endpoint_id, a.number, a.status, a.fault, a.duration_ms,
-         a.excerpt, a.started_at FROM a"""
-_ATTEMPTS = (
-    """
-  a AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
-                             $8::smallint[], $9::text[], $10::int[], $11::bytea[], $12::timestamptz[], $13::text[],
-                             $14::float8[])
-        AS a(brand_id, id, delivery_id, event_id, endpoint_id, lease, number, status, fault, duration_ms, excerpt,
-             started_at, state, retry_s)),
-  logged AS ("""
-    + _LOG_ATTEMPTS
-    + ")"
-)
-_WRITE_ENDED = (
-    "WITH "
-    + _ATTEMPTS
-    + """,
-  gone AS (DELETE FROM delivery d USING a WHERE d.brand_id = a.brand_id AND d.id = a.delivery_id AND d.lease = a.lease
-           RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, a.state, d.attempt)
+_ATTEMPTS = """
+  WITH a AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
+                         $8::smallint[], $9::text[], $10::int[], $11::bytea[], $12::timestamptz[], $13::text[],
+                         $14::float8[], $15::boolean[])
+      AS a(brand_id, id, delivery_id, event_id, endpoint_id, lease, number, status, fault, duration_ms, excerpt,
+           started_at, state, retry_s, counts)),
+  logged AS (
+    INSERT INTO attempt (brand_id, id, delivery_id, event_id, endpoint_id, number, status, fault, duration_ms,
+                         excerpt, started_at)
+    SELECT brand_id, id, delivery_id, event_id, endpoint_id, number, status, fault, duration_ms, excerpt, started_at
+    FROM a WHERE counts)"""
+_WRITE_ENDED = f"""{_ATTEMPTS},
+  gone AS (
+    DELETE FROM delivery d USING a WHERE d.brand_id = a.brand_id AND d.id = a.delivery_id AND d.lease = a.lease
+    RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, a.state, d.attempt)
   INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts)
   SELECT brand_id, id, event_id, endpoint_id, state, attempt FROM gone"""
-)
-_WRITE_AGAIN = (
-    "WITH "
-    + _ATTEMPTS
-    + """
-  UPDATE delivery d SET next_at = now() + a.retry_s * interval '1 second', lease = NULL
+_WRITE_AGAIN = f"""{_ATTEMPTS}
+  UPDATE delivery d SET next_at = now() + a.retry_s * interval '1 second', lease = NULL,
+    attempt = d.attempt - CASE WHEN a.counts THEN 0 ELSE 1 END
   FROM a WHERE d.brand_id = a.brand_id AND d.id = a.delivery_id AND d.lease = a.lease"""
-)
 
 
 async def write_ended(tx: Tx, done: Sequence[Done]) -> None:
@@ -159,7 +153,7 @@ def _columns(done: Sequence[Done]) -> list[list[object]]:
         (
             one.parcel.brand_id, ids.new(), one.parcel.delivery_id, one.parcel.event_id, one.parcel.endpoint.id,
             one.parcel.lease, one.parcel.attempt, one.answer.status, one.answer.fault, one.answer.duration_ms,
-            one.answer.excerpt, one.started_at, one.state, one.retry_s,
+            one.answer.excerpt, one.started_at, one.state, one.retry_s, one.counts,
         )
         for one in ordered
     ]  # fmt: skip

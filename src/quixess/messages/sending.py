@@ -6,6 +6,7 @@ status webhook brings our mark back and settles it (decision 0005).
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -104,13 +105,14 @@ class Sending:
             phones.refuse_own(phone, connection.display_phone)
             message = _otp_message(caller, brand_id, connection, template, otp, phone, key, request_id)
             failpoints.reach("send.before_claim")
+            began = time.monotonic()
             thread = await self._claims.submit((message, _claim_of(message, fingerprint)))
             failpoints.reach("send.after_claim")
             if thread is not None:
                 payload = payloads.otp(
                     f"+{phone}", template.name, template.language, otp.code, model.opaque(message.id)
                 )
-                return await self._dispatch(message, thread, payload, secret=otp.code)
+                return await self._dispatch(message, thread, payload, secret=otp.code, began=began)
         raise QuixessError("idempotency_in_progress", "Another request holds this Idempotency-Key.", retry_after_s=1)
 
     async def close(self) -> None:
@@ -175,8 +177,12 @@ class Sending:
             failpoints.reach("send.in_claim")
         return [found[people[message.id].key] if message.id in people else None for message, _ in rows]
 
-    async def _dispatch(self, message: Outbound, thread: Thread, payload: bytes, *, secret: str) -> Reply:
+    async def _dispatch(self, message: Outbound, thread: Thread, payload: bytes, *, secret: str, began: float) -> Reply:
         graph = await self._lines.to(message.connection.graph_url)
+        if time.monotonic() - began > self._lease_s / 2:
+            # This process slept on its claim (SIGSTOP, a frozen machine): others may have given the send up by now.
+            await self._ends.write(End(message, thread, State.NOT_SENT, None))
+            raise refusals.not_sent(None, None)
         try:
             accepted = await graph.send(message.connection.credentials, payload)
         except Rejected as refused:
