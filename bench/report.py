@@ -60,7 +60,7 @@ def table(title: str, rounds: Sequence[Round], goal: Goal | None = None) -> str:
     if goal is None:
         rows = rows[:3]
     names = (title, "median", f"min–max of {len(rounds)}", "goal", "reached?")
-    first = max(len(title), 18)
+    first = 38  # as wide as the longest title, so that the tables stand in line
     lines = [
         f"{name:<{first}}" + "".join(f"{cell:>16}" for cell in row) for name, row in zip(names, rows, strict=False)
     ]

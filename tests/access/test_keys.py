@@ -56,7 +56,8 @@ async def who(db: Database, keyring: Keyring, secret: str) -> Caller | None:
     try:
         return await Keys(db, keyring).authenticate(secret.encode())
     except QuixessError as error:
-        assert error.code == "invalid_api_key"
+        if error.code != "invalid_api_key":
+            raise
         return None
 
 
@@ -138,7 +139,8 @@ async def test_a_stolen_table_is_worth_nothing_without_the_keyring(
     planted = access.make_secret()
     plain = hashlib.sha256(planted.encode()).digest()
     await owner.execute(
-        """INSERT INTO api_key (id, lineage_id, brand_id, key_hash, pepper_version, prefix8, last4, name, scopes, created_by)
+        """INSERT INTO api_key (id, lineage_id, brand_id, key_hash, pepper_version, prefix8, last4, name, scopes,
+                                created_by)
            SELECT $1, $1, brand_id, $2, 1, prefix8, last4, name, scopes, created_by FROM api_key""",
         ids.new(),
         plain,
@@ -231,10 +233,10 @@ TRICKS: list[list[str]] = [  # attack 13
 ]
 
 
-@pytest.mark.parametrize("scopes", TRICKS, ids=repr)
-async def test_a_scope_that_is_not_one_of_the_seven_letter_by_letter_is_refused(scopes: list[str]) -> None:
-    with pytest.raises(AccessError):
-        access.check_scopes(scopes)
+def test_a_scope_that_is_not_one_of_the_seven_letter_by_letter_is_refused() -> None:
+    for scopes in TRICKS:
+        with pytest.raises(AccessError):
+            access.check_scopes(scopes)
 
 
 async def test_tricky_scopes_make_no_key_and_extend_none(
@@ -303,6 +305,12 @@ async def test_a_key_is_revoked_once_and_for_good(db: Database, keyring: Keyring
             await access.revoke_key(tx, ids.new(), actor="tester")
 
 
+async def mint_and_break(db: Database, keyring: Keyring, brand: UUID) -> None:
+    async with db.transaction() as tx:
+        await access.mint_key(tx, keyring, brand, name="never", scopes=[Scope.REPLY], actor="tester")
+        await tx.execute("SELECT 1 / 0")
+
+
 async def test_what_was_done_to_a_key_is_audited_in_the_same_transaction(
     db: Database, keyring: Keyring, brand: UUID, owner: asyncpg.Connection
 ) -> None:
@@ -311,10 +319,8 @@ async def test_what_was_done_to_a_key_is_audited_in_the_same_transaction(
         await access.extend_scopes(tx, key.id, [Scope.REPLY], actor="someone else")
     async with db.transaction() as tx:
         await access.revoke_key(tx, key.id, actor="tester")
-    with pytest.raises(ZeroDivisionError):
-        async with db.transaction() as tx:
-            await access.mint_key(tx, keyring, brand, name="x", scopes=[Scope.REPLY], actor="tester")
-            raise ZeroDivisionError
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await mint_and_break(db, keyring, brand)
 
     told = await owner.fetch("SELECT brand_id, actor, action, object FROM audit ORDER BY id")
     shown = ids.show("key", key.id)

@@ -128,7 +128,9 @@ async def test_silence_proves_nothing_while_no_webhook_comes(dsn: str, tmp_path:
 async def test_silence_while_webhooks_come_ends_as_outcome_unknown_and_a_late_status_still_wins(
     dsn: str, tmp_path: Path
 ) -> None:
-    async with building(dsn, tmp_path, unknown_wait=0.01, unknown_after=0.01) as world:
+    async with building(
+        dsn, tmp_path, unknown_wait=0.01, unknown_after=0.01, send_timeout=0.5, send_lease=1.0
+    ) as world:
         await world.meta.lever("faults", {"outcome": "reset_after_accept"})
         await world.meta.lever("settings", {"sent_ms": 86_400_000})
         first = await world.send_otp(idempotency_key="k")
@@ -159,6 +161,7 @@ async def test_a_claim_whose_process_died_is_named_unconfirmed_and_waits_for_evi
              locked_until = now() - interval '1 minute'""",
         aged,
     )
+    await world.rows("INSERT INTO unsettled (id, brand_id, next_at) VALUES ($1, $2, now())", aged, world.brand_id)
 
     await eventually(lambda: _is(world, "unknown"))
     doubt = await world.send_otp(idempotency_key="k")

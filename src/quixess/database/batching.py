@@ -7,7 +7,7 @@ run again row by row. A caller that goes away takes nothing with it: its row sta
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import asyncpg
 
@@ -44,9 +44,7 @@ class Batcher(Generic[Row, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, future))
         if len(self._running) < self._lanes:
-            lane = asyncio.create_task(self._run_lane())
-            self._running.add(lane)
-            lane.add_done_callback(self._running.discard)
+            self._running.add(asyncio.create_task(self._run_lane()))
         return await future
 
     @property
@@ -60,11 +58,15 @@ class Batcher(Generic[Row, Result]):
             await asyncio.wait(set(self._running))
 
     async def _run_lane(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._cap))]
-            results = await self._run([row for row, _ in batch])
-            for (_, future), result in zip(batch, results, strict=True):
-                _settle(future, result)
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._cap))]
+                results = await self._run([row for row, _ in batch])
+                for (_, future), result in zip(batch, results, strict=True):
+                    _settle(future, result)
+        finally:
+            # In the same turn as the last look at the queue: a row that comes right after must find the lane free.
+            self._running.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _run(self, rows: Sequence[Row]) -> Sequence[Result | Exception]:
         try:

@@ -173,7 +173,8 @@ class Sending:
             people = {message.id: Person(message.brand_id, message.connection.id, message.phone) for message in ours}
             found = await threads.find_threads(tx, list(people.values())) if ours else {}
             if ours:
-                await store.insert_outbound(tx, [(message, found[people[message.id].key]) for message in ours])
+                pairs = [(message, found[people[message.id].key]) for message in ours]
+                await store.insert_outbound(tx, pairs, lease_s=self._lease_s)
             failpoints.reach("send.in_claim")
         return [found[people[message.id].key] if message.id in people else None for message, _ in rows]
 

@@ -8,6 +8,7 @@ sent again from here.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -49,36 +50,65 @@ class Settling:
         self._unknown_after = timedelta(seconds=unknown_after_s)
 
     async def run_once(self) -> int:
-        """Look at everything unsettled once and return how many messages moved."""
-        async with self._db.transaction() as tx:
-            now = await _now(tx)
-            doubted = await self._doubt(tx, now)
+        """Look once at what is due and return how many messages moved."""
         with outbox.handing_to(self._dispatcher) as hand_off:
             async with self._db.transaction() as tx:
-                lost = await _silent(tx, now - self._unknown_after, self._lease)
+                due = await self._due(tx)
+                doubted = [row for row in due if row["state"] == State.SENDING]
+                waiting = [row for row in due if row["state"] == State.UNCONFIRMED]
+                lost = [row for row in waiting if row["overdue"] and row["heard_since"]]
+                await _doubt(tx, doubted)
                 drafts = await _give_up(tx, lost)
+                await self._look_again(tx, [row["due_id"] for row in (*doubted, *waiting)])
+                await _forget(tx, [row["due_id"] for row in due if row not in doubted and row not in waiting])
                 drafts += await _retry_parked(tx)
                 await outbox.record(tx, self._keyring, drafts, hand_off)
         for row in lost:
             _log.warning("a send was given up as outcome_unknown", message=ids.show("msg", row["id"]))
-        return doubted + len(lost)
+        return len(doubted) + len(lost)
 
-    async def _doubt(self, tx: Tx, now: datetime) -> int:
-        """Name the sends whose process died: their lease is over and nothing was written down."""
-        rows = await tx.rows(
-            """SELECT m.* FROM message m WHERE m.state = 'sending' AND m.id < $1
-               ORDER BY m.id LIMIT $2 FOR UPDATE SKIP LOCKED""",
-            ids.floor(now - self._lease),
+    async def _due(self, tx: Tx) -> list[Row]:
+        """Find the sends to look at, their message beside them.
+
+        `heard_since` tells whether Meta's webhooks for the number arrived after the lease: until then the call to Meta
+        may have been under way, and silence proves nothing.
+        """
+        return await tx.rows(
+            """SELECT u.id AS due_id, m.*, m.occurred_at < now() - $2::interval AS overdue,
+                      c.webhook_seen_at > m.occurred_at + $3::interval AS heard_since
+               FROM (SELECT id, brand_id FROM unsettled WHERE next_at <= now()
+                     ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED) u
+               LEFT JOIN message m ON m.brand_id = u.brand_id AND m.id = u.id
+               LEFT JOIN connection c ON c.brand_id = m.brand_id AND c.id = m.connection_id""",
             _AT_ONCE,
+            self._unknown_after,
+            self._lease,
         )
-        if not rows:
-            return 0
-        state, rank = State.UNCONFIRMED, RANK[State.UNCONFIRMED]
-        await store.settle_outbound(tx, [_settled(row, state, rank) for row in rows])
-        finals = [await _unknown(tx, row) for row in rows if row["idempotency_key"] is not None]
-        if finals:
-            await idempotency.settle(tx, finals)
-        return len(rows)
+
+    async def _look_again(self, tx: Tx, message_ids: Sequence[UUID]) -> None:
+        """Look again when silence may mean something; the older a doubt, the more seldom."""
+        await tx.execute(
+            """UPDATE unsettled u SET next_at = greatest(
+                 m.occurred_at + $2::interval,
+                 now() + least(interval '5 minutes', greatest(interval '1 second', (now() - m.occurred_at) / 10)))
+               FROM message m WHERE u.id = ANY ($1::uuid[]) AND m.brand_id = u.brand_id AND m.id = u.id""",
+            list(message_ids),
+            self._unknown_after,
+        )
+
+
+async def _doubt(tx: Tx, rows: Sequence[Row]) -> None:
+    """Name the sends whose process died: their lease is over and nothing was written down."""
+    state, rank = State.UNCONFIRMED, RANK[State.UNCONFIRMED]
+    await store.settle_outbound(tx, [_settled(row, state, rank) for row in rows])
+    finals = [await _unknown(tx, row) for row in rows if row["idempotency_key"] is not None]
+    if finals:
+        await idempotency.settle(tx, finals)
+
+
+async def _forget(tx: Tx, message_ids: Sequence[UUID]) -> None:
+    """Stop looking at sends that are settled, or whose message retention has dropped."""
+    await tx.execute("DELETE FROM unsettled WHERE id = ANY ($1::uuid[])", list(message_ids))
 
 
 def _settled(row: Row, state: State, rank: int, errors: str | None = None) -> Settled:
@@ -96,22 +126,6 @@ async def _unknown(tx: Tx, row: Row) -> Final:
     number = await connections.number_of(tx, row["brand_id"], row["connection_id"])
     body = model.answer(dict(row), state="unconfirmed", wamid=None, number=number or {})
     return Final(row["lineage_id"], row["idempotency_key"], row["id"], "unknown", 202, body)
-
-
-async def _silent(tx: Tx, before: datetime, lease: timedelta) -> list[Row]:
-    """Find sends in doubt that no status spoke for although Meta's webhooks for their number did arrive since.
-
-    Since means after the lease: until then the call to Meta may have been under way.
-    """
-    return await tx.rows(
-        """SELECT m.* FROM message m
-           JOIN connection c ON c.brand_id = m.brand_id AND c.id = m.connection_id
-           WHERE m.state = 'unconfirmed' AND m.id < $1 AND c.webhook_seen_at > m.occurred_at + $3
-           ORDER BY m.id LIMIT $2 FOR UPDATE OF m SKIP LOCKED""",
-        ids.floor(before),
-        _AT_ONCE,
-        lease,
-    )
 
 
 async def _give_up(tx: Tx, rows: Sequence[Row]) -> list[outbox.Draft]:

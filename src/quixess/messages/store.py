@@ -53,21 +53,26 @@ class Status:
     pricing: str | None = None
 
 
-async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]]) -> None:
-    """Write messages in the state `sending`, before any byte of theirs goes to Meta."""
+async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]], *, lease_s: float) -> None:
+    """Write messages in the state `sending`, before any byte of theirs goes to Meta; look at them after `lease_s`."""
     await tx.execute(
-        """INSERT INTO message (brand_id, id, connection_id, conversation_id, direction, type, state, rank, phone,
+        """WITH m AS (
+             SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                  $8::text[], $9::json[], $10::json[], $11::uuid[], $12::uuid[], $13::text[],
+                                  $14::text[], $15::timestamptz[], $16::uuid[])
+               AS m(brand_id, id, connection_id, type, phone, template_name, template_language, template_category,
+                    content, metadata, key_id, lineage_id, idempotency_key, request_id, occurred_at,
+                    conversation_id)),
+           watched AS (
+             INSERT INTO unsettled (id, brand_id, next_at)
+             SELECT id, brand_id, now() + $17 * interval '1 second' FROM m)
+           INSERT INTO message (brand_id, id, connection_id, conversation_id, direction, type, state, rank, phone,
              attempt, template_name, template_language, template_category, content, metadata, key_id, lineage_id,
              idempotency_key, request_id, occurred_at)
            SELECT m.brand_id, m.id, m.connection_id, m.conversation_id, 'outbound', m.type, 'sending', 0, m.phone,
              1, m.template_name, m.template_language, m.template_category, m.content, m.metadata, m.key_id,
              m.lineage_id, m.idempotency_key, m.request_id, m.occurred_at
-           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-                       $9::json[], $10::json[], $11::uuid[], $12::uuid[], $13::text[], $14::text[],
-                       $15::timestamptz[], $16::uuid[])
-                AS m(brand_id, id, connection_id, type, phone, template_name, template_language, template_category,
-                     content, metadata, key_id, lineage_id, idempotency_key, request_id, occurred_at,
-                     conversation_id)""",
+           FROM m""",
         *columns(
             [message for message, _ in messages],
             *("brand_id", "id", "connection.id", "type", "phone", "template_name", "template_language"),
@@ -75,6 +80,7 @@ async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]]) -
             "created_at",
         ),
         [thread.conversation_id for _, thread in messages],
+        lease_s,
     )
 
 
@@ -88,7 +94,8 @@ async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> None:
                 bound AS (
                   INSERT INTO wamid (connection_id, wamid, brand_id, message_id)
                   SELECT connection_id, wamid, brand_id, id FROM s WHERE wamid IS NOT NULL
-                  ORDER BY connection_id, wamid ON CONFLICT DO NOTHING)
+                  ORDER BY connection_id, wamid ON CONFLICT DO NOTHING),
+                gone AS (DELETE FROM unsettled u USING s WHERE u.id = s.id AND s.state <> 'unconfirmed')
            UPDATE message m SET
              state = CASE WHEN m.rank < s.rank THEN s.state ELSE m.state END,
              errors = CASE WHEN m.rank < s.rank THEN s.errors ELSE m.errors END,
@@ -102,10 +109,11 @@ async def give_up(tx: Tx, settled: Sequence[Settled]) -> None:
     """Mark sends in doubt as failed, on a rank that any later evidence still passes."""
     ordered = sorted(settled, key=lambda one: one.message_id)
     await tx.execute(
-        """UPDATE message m SET state = s.state, rank = s.rank, errors = s.errors
-           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::json[])
-                AS s(brand_id, id, state, rank, errors)
-           WHERE m.brand_id = s.brand_id AND m.id = s.id AND m.state = 'unconfirmed'""",
+        """WITH s AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::json[])
+                      AS s(brand_id, id, state, rank, errors)),
+                gone AS (DELETE FROM unsettled u USING s WHERE u.id = s.id)
+           UPDATE message m SET state = s.state, rank = s.rank, errors = s.errors
+           FROM s WHERE m.brand_id = s.brand_id AND m.id = s.id AND m.state = 'unconfirmed'""",
         *columns(ordered, "brand_id", "message_id", "state", "rank", "errors"),
     )
 

@@ -133,6 +133,15 @@ CREATE TABLE intake_todo (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX intake_todo_due ON intake_todo (next_at);
 
+-- Sends without an outcome yet: one row from the claim to the end. A table of its own, because an index on the
+-- message's state would make every change of a state rewrite all of its index entries.
+CREATE TABLE unsettled (
+  id uuid PRIMARY KEY,
+  brand_id uuid NOT NULL,
+  next_at timestamptz NOT NULL
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX unsettled_due ON unsettled (next_at);
+
 -- Items that belong to nobody we know: another app's number, an unknown one. Counted, kept in intake, go nowhere.
 CREATE TABLE stray (
   app_id text NOT NULL,
@@ -286,8 +295,6 @@ CREATE TABLE message (
 -- Not brand first: beside the primary key it could pass for a way to (brand_id, id) while a partition is empty, and
 -- a plan cached then would skip through it for ever after.
 CREATE INDEX message_thread ON message (conversation_id, id);
--- Sends without an outcome yet: what the reconciler looks at. Nearly empty at any moment.
-CREATE INDEX message_unsettled ON message (id) WHERE state IN ('sending', 'unconfirmed');
 
 CREATE TABLE message_status (
   brand_id uuid NOT NULL,
