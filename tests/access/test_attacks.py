@@ -1,12 +1,12 @@
 """What strangers, former friends and neighbours try with keys over HTTP. The numbers are those of the hostile list."""
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 
 from quixess import access
@@ -41,6 +41,12 @@ async def revoke(world: World, secret: str) -> None:
         await access.revoke_key(tx, key.id, actor="test")
 
 
+async def send_with(world: World, headers: dict[str, str]) -> Answer:
+    """Send a good body with these credentials and no other."""
+    async with world.http.post(world.url + OTP, json=BODY, headers=headers) as answer:
+        return Answer(answer.status, dict(answer.headers), await answer.read())
+
+
 async def send_raw(world: World, *headers: tuple[str, str]) -> raw.Answer:
     """Send a good body with exactly these headers."""
     port = urlsplit(world.url).port
@@ -54,14 +60,14 @@ async def test_what_is_no_key_is_told_so(world: World) -> None:
     missing = await world.send_otp(key="")
     assert (missing.status, missing.json["code"]) == (401, "missing_api_key")
     assert missing.headers["WWW-Authenticate"] == 'ApiKey realm="api"'
-    empty = await world.call("POST", OTP, key="", body=BODY, headers={"X-API-Key": ""})
+    empty = await send_with(world, {"X-API-Key": ""})
     assert (empty.status, empty.json["code"]) == (401, "missing_api_key")
     for name, key in (
         NEVER_A_KEY | {"wrong checksum": world.key[:-1] + ("a" if world.key[-1] != "a" else "b")}
     ).items():
         refused = await world.send_otp(key=key)
         assert (refused.status, refused.json["code"]) == (401, "invalid_api_key"), name
-        assert key not in refused.body.decode(), name
+        assert len(key) < 8 or key not in refused.body.decode(), name
     await expect_nothing_sent(world)
 
 
@@ -164,21 +170,16 @@ async def test_a_key_in_the_query_or_in_a_cookie_is_none_and_is_written_nowhere(
     await expect_nothing_sent(world)
 
 
+SPOILT = ["ü", "\xff", "\x00", "\x01", "\x7f", "\x80", "\n", "\r", "\r\n", "\r\nX-Evil: 1", "\r\n ", "\t"]
+
+
 # 7
-@pytest.mark.parametrize(
-    "spoilt",
-    ["ü", "\xff", "\x00", "\x01", "\x7f", "\x80", "\n", "\r", "\r\n", "\r\nX-Evil: 1", "\r\n ", "\t"],
-    ids=ascii,
-)
-async def test_a_key_that_is_no_clean_text_is_refused_and_breaks_nothing(world: World, spoilt: str) -> None:
+async def test_a_key_that_is_no_clean_text_is_refused_and_breaks_nothing(world: World) -> None:
     half = len(world.key) // 2
-    for key in (
-        world.key[:half] + spoilt + world.key[half:],
-        spoilt + access.make_secret(),
-        access.make_secret() + spoilt,
-    ):
-        answer = await send_raw(world, ("X-API-Key", key))
-        assert answer.status in {400, 401}, key
+    for spoilt in SPOILT:
+        stranger = access.make_secret()
+        for key in (world.key[:half] + spoilt + world.key[half:], spoilt + stranger, stranger + spoilt):
+            assert (await send_raw(world, ("X-API-Key", key))).status in {400, 401}, ascii(key)
     await expect_nothing_sent(world)
 
 
@@ -243,13 +244,9 @@ async def test_a_key_without_a_brand_is_told_so_before_its_scopes_are_looked_at(
 # Both headers ----------------------------------------------------------------------------------------------------
 
 
-async def send_with(world: World, headers: dict[str, str]) -> Answer:
-    return await world.call("POST", OTP, key="", body=BODY, headers=headers)
-
-
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_a_key_may_come_as_a_bearer_token(world: World, scheme: str) -> None:
-    assert (await send_with(world, {"Authorization": f"{scheme} {world.key}"})).status == 200
+async def test_a_key_may_come_as_a_bearer_token(world: World) -> None:
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        assert (await send_with(world, {"Authorization": f"{scheme} {world.key}"})).status == 200
 
 
 async def test_the_same_key_in_both_headers_is_one_key_and_different_ones_are_a_conflict(world: World) -> None:
@@ -261,7 +258,7 @@ async def test_the_same_key_in_both_headers_is_one_key_and_different_ones_are_a_
 
 
 async def test_other_ways_to_authorize_are_no_key(world: World) -> None:
-    basic = aiohttp.BasicAuth(world.key, "").encode()
+    basic = "Basic " + b64encode(f"{world.key}:".encode()).decode()
     for text in (world.key, f"Token {world.key}", f"Bearer{world.key}", basic, "Bearer", "Bearer "):
         refused = await send_with(world, {"Authorization": text})
         assert refused.status == 401, text

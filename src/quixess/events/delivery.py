@@ -24,7 +24,7 @@ from quixess.events.outward import Answer, Fault, Sender
 from quixess.vault import Keyring
 
 _FIRST_WINDOW, _WIDEST_WINDOW = 4, 256
-_ROWS_A_CLAIM, _FAIR_SHARE = 100, 4
+_ROWS_A_CLAIM, _FAIR_SHARE = 400, 4
 _IDLE_S = 0.25
 _OURS_AGAIN_S = 1.0  # after a fault of ours, such as no free sockets: the receiver was not asked
 _JITTER = 0.2
