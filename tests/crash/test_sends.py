@@ -123,7 +123,7 @@ async def test_the_late_answer_of_a_slow_process_still_counts_after_its_lease(si
     await site.rows("UPDATE unsettled SET next_at = now()")
 
     async def doubted() -> bool:
-        return await site.value("SELECT state FROM message") == "unconfirmed"
+        return bool(await site.value("SELECT state FROM message") == "unconfirmed")
 
     await eventually(doubted)
     doubt = await site.send(KEY, at=site.second)

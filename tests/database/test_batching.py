@@ -255,3 +255,23 @@ async def test_closing_waits_until_every_row_has_its_answer(ledger: Ledger) -> N
     assert batcher.waiting == 0
     assert await ledger.kept() == set(keys)
     assert await callers == [f"{key} is kept" for key in keys]
+
+
+async def test_a_row_that_comes_just_as_a_lane_ends_is_not_left_waiting() -> None:
+    """The lane looks at the queue for the last time and leaves in one turn: no row can slip in between."""
+
+    async def flush(rows: Sequence[int]) -> list[int]:
+        await asyncio.sleep(0)
+        return list(rows)
+
+    for turns in range(8):
+        batcher: Batcher[int, int] = Batcher(flush, lanes=1)
+
+        async def late(into: Batcher[int, int], turns: int) -> int:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            return await into.submit(2)
+
+        async with asyncio.timeout(20):
+            first, second = await asyncio.gather(batcher.submit(1), late(batcher, turns))
+        assert (first, second) == (1, 2)
