@@ -1,8 +1,5 @@
 """Settings: each one is read, each mistake names its variable, and no secret is ever shown."""
 
-import asyncio
-import os
-import sys
 from dataclasses import fields
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,6 +9,7 @@ import pytest
 
 from quixess import settings
 from quixess.settings import Settings, SettingsError
+from tests.cli.shell import Shell
 
 READ: dict[str, tuple[str, Any]] = {
     "QUIXESS_DATA_DIR": ("/var/lib/quixess", Path("/var/lib/quixess")),
@@ -148,25 +146,14 @@ def test_a_variable_that_means_nothing_is_reported_and_others_are_left_alone(tmp
 # `quixess settings` ----------------------------------------------------------------------------------------------
 
 
-async def listed(**environ: str) -> tuple[int | None, str, str]:
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "quixess", "settings"),
-        env={name: value for name, value in os.environ.items() if not name.startswith("QUIXESS_")} | environ,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await child.communicate()
-    return child.returncode, out.decode(), err.decode()
-
-
 async def test_the_command_lists_every_setting_with_its_value_and_no_secret(tmp_path: Path) -> None:
     (tmp_path / "keyring").write_text("hunter3")
-    secret = {"QUIXESS_DATABASE_URL": "postgresql://u:hunter2@db/q", "QUIXESS_KEYRING_FILE": str(tmp_path / "keyring")}
-    plain = {name: text for name, (text, _) in READ.items() if name not in SECRETS}
-    status, out, err = await listed(**secret, **plain)
+    plain = {name.removeprefix("QUIXESS_").lower(): text for name, (text, _) in READ.items() if name not in SECRETS}
+    quixess = Shell("postgresql://u:hunter2@db/q", tmp_path, plain)
+    said = await quixess.good("settings", keyring_file=str(tmp_path / "keyring"))
 
-    assert (status, err) == (0, "")
-    lines = {line.split()[0]: line for line in out.splitlines()[1:]}
+    assert said.err == ""
+    lines = {line.split()[0]: line for line in said.lines[1:]}
     assert set(lines) == set(READ)
     assert lines["QUIXESS_PORT"].split()[1:3] == ["9000", "0-65535"]
     assert lines["QUIXESS_RETRY_LADDER"].split()[1] == "0.5,10,60"
@@ -174,15 +161,12 @@ async def test_the_command_lists_every_setting_with_its_value_and_no_secret(tmp_
     for name in SECRETS:
         assert lines[name].startswith(f"{name} (or _FILE)")
         assert " *** " in lines[name]
-    assert "hunter" not in out
+    assert "hunter" not in said.out
 
 
 async def test_the_command_tells_of_a_typing_error_and_of_a_bad_value(tmp_path: Path) -> None:
-    status, out, err = await listed(QUIXESS_PROT="9000")
-    assert status == 0
-    assert "QUIXESS_PORT " in out
-    assert "QUIXESS_PROT is no setting of Quixess" in err
-
-    status, out, err = await listed(QUIXESS_PORT="nine")
-    assert (status, out) == (1, "")
-    assert err == "error: QUIXESS_PORT is not valid: expected 0-65535.\n"
+    quixess = Shell("", tmp_path)
+    said = await quixess.good("settings", prot="9000")
+    assert "QUIXESS_PORT " in said.out
+    assert "QUIXESS_PROT is no setting of Quixess" in said.err
+    assert await quixess.refused("settings", port="nine") == "error: QUIXESS_PORT is not valid: expected 0-65535."

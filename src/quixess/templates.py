@@ -1,7 +1,7 @@
 """Templates: the cache of what Meta has approved, by connection, name and language.
 
-A send is checked against the cache before Meta is asked. A miss refreshes the cache once from Meta, so that a
-template approved a minute ago can be sent without anybody pressing a button.
+A send is checked against the cache before Meta is asked. One that is missing or not approved there is looked up at
+Meta once, so that a template approved a minute ago can be sent without anybody pressing a button.
 """
 
 import asyncio
@@ -37,6 +37,11 @@ class Template:
     rejected_reason: str | None
     components: list[dict[str, Any]]
 
+    @property
+    def approved(self) -> bool:
+        """Whether it can be sent."""
+        return self.status == "APPROVED"
+
 
 async def find(tx: Tx, wanted: Sequence[tuple[UUID, UUID, str]]) -> dict[tuple[UUID, UUID, str], list[Template]]:
     """Find all languages of these templates, each given as (brand, connection, name)."""
@@ -64,23 +69,27 @@ def choose(languages: Sequence[Template], language: str | None) -> Template | No
     if language is not None:
         same = [one for one in languages if one.language.replace("-", "_") == language.replace("-", "_")]
         return same[0] if same else None
-    approved = [one for one in languages if one.status == "APPROVED"] or list(languages)
+    approved = [one for one in languages if one.approved] or list(languages)
     if len(approved) == 1:
         return approved[0]
     return next((one for one in approved if one.language == "en_US"), None)
 
 
-def require_approved(template: Template | None) -> Template:
-    """Return an approved template. Raises `template_not_found` or `template_not_approved`."""
+def require_approved(template: Template | None, languages: Sequence[Template]) -> Template:
+    """Return the chosen template if it is approved; `languages` are all it could have been chosen from.
+
+    Raises `template_not_found`, which names the languages there are, or `template_not_approved`.
+    """
     if template is None:
+        there = [one.language for one in languages]
+        fix = f"name a language it has: {', '.join(there)}." if there else "check its name; Meta was asked just now."
         raise QuixessError(
-            "template_not_found",
-            "The template is not in the cache in this language: check name and language, or sync the templates.",
+            "template_not_found", f"The template is not there in this language: {fix}", extra={"languages": there}
         )
-    if template.status != "APPROVED":
+    if not template.approved:
         raise QuixessError(
             "template_not_approved",
-            "Wait for Meta's approval (about an hour for AUTHENTICATION); its webhook updates the cache.",
+            "Wait for Meta's approval (about an hour for AUTHENTICATION): a send asks Meta again every 30 seconds.",
             extra={"template_status": template.status, "rejected_reason": template.rejected_reason},
         )
     return template
@@ -138,7 +147,10 @@ class Sync:
         self._running: dict[UUID, asyncio.Task[None]] = {}
 
     async def on_miss(self, connection: Connection) -> bool:
-        """Refresh after a miss; False when the cache is too fresh for that, or Meta does not answer."""
+        """Refresh because a template is missing or not approved.
+
+        False when the cache is too fresh for that, or Meta does not answer.
+        """
         task = self._running.get(connection.id)
         if task is None:
             if time.monotonic() - self._last.get(connection.id, -_REFRESH_EVERY_S) < _REFRESH_EVERY_S:

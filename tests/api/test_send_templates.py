@@ -31,6 +31,13 @@ async def test_a_language_made_after_the_cache_was_filled_is_found_at_meta(world
     assert answer.json["template"]["language"] == "es"
 
 
+async def test_a_template_approved_after_the_cache_was_filled_is_sent(world: World) -> None:
+    await world.rows("UPDATE template SET status = 'PENDING' WHERE name = 'signup_otp'")
+
+    assert (await world.send_otp()).status == 200
+    assert await world.rows("SELECT 1 FROM template WHERE status <> 'APPROVED'") == []
+
+
 async def test_an_unknown_template_is_404_and_meta_is_asked_once_in_a_while_only(world: World) -> None:
     refused = await world.send_otp(template_name="no_such_otp", idempotency_key="k")
     assert (refused.status, refused.json["code"]) == (404, "template_not_found")

@@ -58,7 +58,7 @@ def create_key(
     scope: Annotated[list[str], typer.Option("--scope", help="A scope, such as whatsapp:send_otp; may be repeated.")],
     brand: BrandOption = None,
     name: Annotated[str, typer.Option(help="What the key is for.")] = "key",
-    days: Annotated[int | None, typer.Option(help="Expire after so many days.", min=1)] = None,
+    days: Annotated[int | None, typer.Option(help="Expire after so many days.", min=1, max=36_500)] = None,
     test: Annotated[bool, typer.Option("--test", help="Make a qxt_ key.")] = False,
 ) -> None:
     """Mint a key. Its secret is shown this once."""

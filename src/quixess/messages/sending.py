@@ -148,13 +148,14 @@ class Sending:
     async def _require_template(self, known: _Known, otp: Otp) -> tuple[Connection, Template]:
         if known.connection is None:
             raise connections.none_active()
-        template = templates.choose(known.languages, otp.language)
-        if template is None and await self._sync.on_miss(known.connection):
+        languages = known.languages
+        template = templates.choose(languages, otp.language)
+        if not (template and template.approved) and await self._sync.on_miss(known.connection):
             async with self._db.statement() as tx:
                 wanted = (known.connection.brand_id, known.connection.id, otp.template_name)
-                found = await templates.find(tx, [wanted])
-            template = templates.choose(found.get(wanted, []), otp.language)
-        template = templates.require_approved(template)
+                languages = (await templates.find(tx, [wanted])).get(wanted, [])
+            template = templates.choose(languages, otp.language)
+        template = templates.require_approved(template, languages)
         if template.category != "AUTHENTICATION":
             raise QuixessError(
                 "not_authentication_template",
