@@ -3,12 +3,10 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
-
-import pytest
 
 from quixess.access import Keys
 from quixess.database import ids
@@ -40,29 +38,29 @@ async def rows(db: Database, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in await tx.rows(sql, *arguments)]
 
 
-@pytest.mark.parametrize(
-    "mentions",
-    [
-        (FRANK, FRANK),
-        (FRANK, FRANK_BY_PHONE),
-        (FRANK_BY_PHONE, FRANK),
-        (FRANK, FRANK_BY_USER_ID),
-        (FRANK_BY_USER_ID, FRANK),
-        (FRANK_BY_USER_ID, FRANK, FRANK_BY_PHONE),
-        (FRANK, FRANK_BY_PHONE, FRANK_BY_USER_ID),
-        (FRANK_BY_PHONE, FRANK_BY_USER_ID, FRANK),
-    ],
-)
-async def test_one_contact_named_twice_in_a_batch_is_one_contact_in_one_conversation(
-    db: Database, mentions: tuple[Person, ...]
-) -> None:
-    found = await find(db, *mentions)
+MENTIONS = [
+    (FRANK, FRANK),
+    (FRANK, FRANK_BY_PHONE),
+    (FRANK_BY_PHONE, FRANK),
+    (FRANK, FRANK_BY_USER_ID),
+    (FRANK_BY_USER_ID, FRANK),
+    (FRANK_BY_USER_ID, FRANK, FRANK_BY_PHONE),
+    (FRANK, FRANK_BY_PHONE, FRANK_BY_USER_ID),
+    (FRANK_BY_PHONE, FRANK_BY_USER_ID, FRANK),
+]
 
-    assert len(set(found)) == 1
-    contacts = await rows(db, "SELECT phone, user_id, username, name FROM contact")
-    assert contacts == [{"phone": "12818184370", "user_id": "US.1048", "username": "frank", "name": "Frank"}]
-    assert len(await rows(db, "SELECT id FROM conversation")) == 1
-    assert await find(db, FRANK_BY_PHONE, FRANK_BY_USER_ID) == [found[0], found[0]]
+
+async def test_one_contact_named_twice_in_a_batch_is_one_contact_in_one_conversation(db: Database) -> None:
+    for mentions in MENTIONS:
+        brand = ids.new()
+        found = await find(db, *(replace(person, brand_id=brand) for person in mentions))
+
+        assert len(set(found)) == 1, mentions
+        contacts = await rows(db, "SELECT phone, user_id, username, name FROM contact WHERE brand_id = $1", brand)
+        assert contacts == [{"phone": "12818184370", "user_id": "US.1048", "username": "frank", "name": "Frank"}]
+        assert len(await rows(db, "SELECT id FROM conversation WHERE brand_id = $1", brand)) == 1
+        later = (replace(person, brand_id=brand) for person in (FRANK_BY_PHONE, FRANK_BY_USER_ID))
+        assert await find(db, *later) == [found[0], found[0]]
 
 
 async def test_a_contact_known_by_phone_is_known_by_user_id_once_both_were_seen_together(db: Database) -> None:

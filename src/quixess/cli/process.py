@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
@@ -64,6 +65,7 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
     `on_ready` gets the gateway's base URL, or None without a gateway.
     """
     logs.configure(settings.log_level, json=settings.log_json or not sys.stderr.isatty())
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # we say ourselves what starts and stops
     failpoints.arm(settings.fail_at)
     stop = _stop_signal()
     async with running(settings, dsn, roles) as at_work:
