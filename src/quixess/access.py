@@ -80,6 +80,8 @@ async def create_brand(tx: Tx, name: str) -> Brand:
     """Make a brand. Raises AccessError when the name is empty or taken."""
     if not (name := name.strip()):
         raise AccessError("A brand needs a name.")
+    if name.startswith("brd_"):
+        raise AccessError("A brand's name may not look like an id: leave out brd_.")
     row = await tx.row(
         "INSERT INTO brand (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING *", ids.new(), name
     )

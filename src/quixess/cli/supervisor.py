@@ -16,7 +16,7 @@ from typing import Any
 from quixess.cli import demo, ground
 from quixess.cli.demo import Demo
 from quixess.cli.paint import fail, paint, say, step
-from quixess.database import embedded
+from quixess.database import embedded, migrate
 from quixess.database.embedded import EmbeddedPostgres
 from quixess.errors import QuixessError
 from quixess.settings import Settings
@@ -68,7 +68,14 @@ def run(settings: Settings, ready_file: Path | None) -> int:
         if server is not None and server.notice:
             step(server.notice)
         return asyncio.run(_run(_Up(settings, ready_file, dsn, server), began))
-    except (UpError, embedded.EmbeddedPostgresError, QuixessError, VaultError, OSError) as error:
+    except (
+        UpError,
+        embedded.EmbeddedPostgresError,
+        migrate.MigrationError,
+        QuixessError,
+        VaultError,
+        OSError,
+    ) as error:
         fail(error.detail if isinstance(error, QuixessError) else str(error))
     finally:
         if server is not None:

@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 Flush = Callable[[Sequence[Row]], Awaitable[Sequence[Result | Exception]]]
 
 _DEADLOCK_TRIES = 5
+_HELD = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 
 
 class Batcher(Generic[Row, Result]):
@@ -76,7 +77,7 @@ class Batcher(Generic[Row, Result]):
                 return [error] * len(rows)
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to one row and must not reach the others
             if len(rows) == 1:
-                return [error]
+                return [_held() if isinstance(error, _HELD) else error]
         return [result for row in rows for result in await self._run([row])]
 
     async def _run_through_deadlocks(self, rows: Sequence[Row]) -> Sequence[Result | Exception]:
@@ -86,6 +87,10 @@ class Batcher(Generic[Row, Result]):
             except asyncpg.DeadlockDetectedError:
                 continue
         return await self._flush(rows)
+
+
+def _held() -> QuixessError:
+    return QuixessError("overloaded", "Somebody else holds this row. Nothing was done; try again.", retry_after_s=1)
 
 
 def _settle(future: asyncio.Future[Result], result: Result | Exception) -> None:
