@@ -18,7 +18,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - Standard Webhooks' prefix, no secret
 
 def moment(at: datetime) -> str:
     """Write a time as RFC 3339 in UTC with milliseconds and `Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def write(
