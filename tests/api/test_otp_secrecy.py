@@ -97,7 +97,7 @@ async def test_a_code_rests_nowhere_whatever_becomes_of_the_send(dsn: str, tmp_p
     assert CANARY in str(chat)  # the code was on the phone, so it could have been anywhere
     assert "••••••" in dumped
     assert "signup_otp" in written
-    assert any("Finished server process" in line for line in gateway.lines), gateway.lines
+    assert any("stopped" in line for line in gateway.lines), gateway.lines
     assert_unseen(dumped)
     assert_unseen("".join(gateway.lines))
     assert_unseen(written)

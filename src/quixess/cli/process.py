@@ -74,7 +74,9 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         on_ready(at_work.url)
+        _log.debug("ready", url=at_work.url)
         await stop.wait()
+    _log.debug("stopped")
 
 
 @asynccontextmanager

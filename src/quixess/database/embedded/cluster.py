@@ -54,8 +54,7 @@ def check_version(places: Places) -> None:
 def make(places: Places, log: int, deadline: float) -> None:
     """Build the cluster in a draft directory, with our database in it, and rename it when it is complete."""
     home = places.cluster.parent
-    for leftover in home.glob(f"{DRAFT}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    sweep(home)
     draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
     try:
         os.chown(draft, places.user.uid, places.user.gid, follow_symlinks=False)
@@ -64,7 +63,13 @@ def make(places: Places, log: int, deadline: float) -> None:
         run(places, single, f"CREATE DATABASE {postmaster.DATABASE}\n", log, deadline)
         move(draft, places.cluster)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        sweep(home)  # once more: a killed initdb may have gone on writing for a moment
+
+
+def sweep(home: Path) -> None:
+    """Remove every draft. The caller holds the lock, so they are nobody's."""
+    for leftover in home.glob(f"{DRAFT}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def run(places: Places, command: list[str], typed: str, log: int, deadline: float) -> None:
