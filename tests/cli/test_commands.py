@@ -48,8 +48,9 @@ def test_every_command_explains_itself() -> None:
     found = list(commands(typer.main.get_command(cli.app)))
     assert {
         ("up",), ("serve",), ("work",), ("simulate",), ("migrate",), ("settings",), ("brand", "create"),
-        ("brand", "list"), ("key", "create"), ("key", "list"), ("key", "scope"), ("key", "revoke"),
-        ("endpoint", "set"), ("events", "list"), ("events", "replay"), ("intake", "list"), ("intake", "rerun"),
+        ("brand", "list"), ("brand", "suspend"), ("brand", "resume"), ("key", "create"), ("key", "list"),
+        ("key", "scope"), ("key", "revoke"), ("endpoint", "set"), ("events", "list"), ("events", "replay"),
+        ("intake", "list"), ("intake", "rerun"),
     } <= set(found)  # fmt: skip
     for path in found:
         said = CliRunner().invoke(cli.app, [*path, "--help"])
@@ -86,6 +87,10 @@ async def test_brands_are_made_and_listed(quixess: Shell) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row[3])
 
     assert "'Bordercart' already" in await quixess.refused("brand", "create", "Bordercart")
+    for command, state in (("suspend", "suspended"), ("resume", "active")):
+        assert (await quixess.good("brand", command, "Bordercart")).lines == [state]
+        assert (await quixess.good("brand", "list")).words[0][2] == state
+    assert "no brand 'Nobody'" in await quixess.refused("brand", "suspend", "Nobody")
     assert "needs a name" in await quixess.refused("brand", "create", "  ")
 
 

@@ -53,6 +53,18 @@ def list_brands() -> None:
     ground.run(work)
 
 
+@brands.command("suspend")
+def suspend_brand(name: Annotated[str, typer.Argument(metavar="BRAND", help="The brand's name or brd_… id.")]) -> None:
+    """Refuse every key of a brand with 403, from the next request on. Meta's webhooks are still taken in."""
+    _set_suspended(name, suspended=True)
+
+
+@brands.command("resume")
+def resume_brand(name: Annotated[str, typer.Argument(metavar="BRAND", help="The brand's name or brd_… id.")]) -> None:
+    """Let the keys of a suspended brand work again."""
+    _set_suspended(name, suspended=False)
+
+
 @keys.command("create")
 def create_key(
     scope: Annotated[list[str], typer.Option("--scope", help="A scope, such as whatsapp:send_otp; may be repeated.")],
@@ -203,6 +215,16 @@ def rerun_bodies(
         async with on.db.transaction() as tx:
             again = await todos.run_again(tx, wanted)
         paint.say(f"queued {again}")
+
+    ground.run(work)
+
+
+def _set_suspended(name: str, *, suspended: bool) -> None:
+    async def work(on: Ground) -> None:
+        async with on.db.transaction() as tx:
+            brand = await access.find_brand(tx, name)
+            await access.suspend_brand(tx, brand.id, suspended=suspended)
+        paint.say("suspended" if suspended else "active")
 
     ground.run(work)
 
