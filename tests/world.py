@@ -150,20 +150,26 @@ async def eventually(question: Callable[[], Awaitable[Any] | Any], *, within_s: 
 
 
 @asynccontextmanager
+async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]], path: str) -> AsyncIterator[str]:
+    """Answer every POST to `path` on a free port of this machine; gives the base URL."""
+    app = web.Application()
+    app.add_routes([web.post(path, answer)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
 async def listening() -> AsyncIterator[Receiver]:
     """A tenant's server on a free port of this machine."""
     receiver = Receiver()
-    app = web.Application()
-    app.add_routes([web.post("/webhooks/quixess", receiver.take)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/quixess"
-    try:
+    async with serving(receiver.take, "/webhooks/quixess") as url:
+        receiver.url = f"{url}/webhooks/quixess"
         yield receiver
-    finally:
-        await runner.cleanup()
 
 
 def settings_for(tmp_path: Path, **more: Any) -> Settings:

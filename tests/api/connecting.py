@@ -1,14 +1,14 @@
 """Other ends for the brand's connection: nobody at all, or a Meta that says what a test wants it to say."""
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
 
 from quixess import connections
 from quixess.connections import Facts
-from tests.world import World
+from tests.world import World, serving
 
 
 def facts(world: World, graph_url: str) -> Facts:
@@ -38,15 +38,8 @@ def nobody() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@asynccontextmanager
-async def meta_saying(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+def meta_saying(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AbstractAsyncContextManager[str]:
     """A Graph API that answers every POST with `answer`; gives its base URL."""
-    app = web.Application()
-    app.add_routes([web.post("/{path:.*}", answer)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return serving(answer, "/{path:.*}")

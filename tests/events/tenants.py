@@ -14,7 +14,7 @@ from quixess.database.core import Database
 from quixess.events import endpoints, outbox
 from quixess.vault import Keyring
 from tests.messages import hooks
-from tests.world import Receiver, World
+from tests.world import Receiver, World, serving
 
 
 @dataclass
@@ -37,15 +37,8 @@ class Gate:
 @asynccontextmanager
 async def answering(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
     """A tenant's server that answers as it likes; gives its URL."""
-    app = web.Application()
-    app.add_routes([web.post("/hook", answer)])
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    finally:
-        await runner.cleanup()
+    async with serving(answer, "/hook") as url:
+        yield f"{url}/hook"
 
 
 async def move(world: World, url: str) -> None:

@@ -13,7 +13,7 @@ from quixess.cli import process
 from quixess.cli.process import Roles
 from quixess.database.core import Database
 from quixess.events import outbox
-from quixess.events.delivery import Deliveries
+from quixess.events.delivery import Deliveries, _Window
 from quixess.events.outbox import Draft, Parcel
 from quixess.events.outward import Policy, Sender
 from quixess.vault import Keyring
@@ -236,3 +236,21 @@ async def test_an_orderly_stop_finishes_what_is_in_flight_and_repeats_nothing(ds
         async with process.running(world.settings, dsn, WORKER):
             await hooks.rest(world)
         assert len({event["id"] for event in world.receiver.events}) == len(world.receiver.events) == 10
+
+
+async def test_a_window_that_shrinks_while_the_queue_is_asked_claims_nothing_and_breaks_nothing(
+    db: Database, keyring: Keyring
+) -> None:
+    async with listening() as receiver, dispatching(db, keyring, lease_s=30) as deliveries:
+        await record(db, keyring, await tenants.found_brand(db, keyring, receiver))
+        (due,) = await rows(db, "SELECT endpoint_id FROM endpoint_due")
+        claim = asyncio.create_task(deliveries.claim())
+        await asyncio.sleep(0)  # the claim has seen an open window and asks the database
+        endpoint_id: UUID = due["endpoint_id"]  # type: ignore[assignment]  # rows() tells columns as objects
+        deliveries._windows[endpoint_id] = _Window(size=1, taken=4)
+
+        assert await claim == 0
+        assert receiver.events == []
+        deliveries._windows[endpoint_id] = _Window()
+        assert await deliveries.claim() == 1
+        await eventually(lambda: receiver.events)

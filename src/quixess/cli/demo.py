@@ -1,7 +1,6 @@
 """The demo: a brand on the simulated Meta with an approved `signup_otp`, and a key that can only send codes."""
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import aiohttp
 
 from quixess import access, connections, templates
 from quixess.access import Keys, Scope
+from quixess.cli import ground
 from quixess.cli.ground import Ground
 from quixess.connections import Connection, Facts, Lines
 from quixess.database import ids
@@ -48,7 +48,7 @@ async def seed(on: Ground, simulator_url: str) -> Demo:
     await _fetch_templates(on, known[brand.id])
     secrets = [await _key(on, brand, kept.get(name), scopes) for name, scopes in _KEYS.items()]
     found = Demo(ids.show("brd", brand.id), secrets[0], secrets[1], endpoint.url, endpoint.secrets[0])
-    _write(on.settings.data_dir / _KEPT, {"api_key": found.api_key, "full_key": found.full_key})
+    ground.write_private(on.settings.data_dir / _KEPT, {"api_key": found.api_key, "full_key": found.full_key})
     return found
 
 
@@ -118,10 +118,3 @@ def _read(path: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return kept if isinstance(kept, dict) else {}
-
-
-def _write(path: Path, kept: dict[str, str]) -> None:
-    draft = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(kept, file)
-    draft.replace(path)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
@@ -94,6 +94,14 @@ async def stand(found: Settings, dsn: str) -> AsyncIterator[Ground]:
         yield Ground(found, db, keyring)
     finally:
         await db.close()
+
+
+def write_private(path: Path, facts: Mapping[str, object]) -> None:
+    """Put a JSON file in place whole or not at all, readable by us only: keys and secrets may be in it."""
+    draft = path.with_name(f"{path.name}.new")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(facts, file, indent=1)
+    draft.replace(path)
 
 
 def _is_up(data_dir: Path) -> bool:

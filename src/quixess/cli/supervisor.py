@@ -1,13 +1,12 @@
 """The supervisor behind `quixess up`: starts every part, keeps it running, and stops all of it in order."""
 
 import asyncio
-import json
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -255,14 +254,7 @@ def _write_ready(up: _Up) -> None:
     }
     for path in (up.settings.data_dir / ground.RUNNING, up.ready_file):
         if path is not None:
-            _write(path, facts)
-
-
-def _write(path: Path, facts: Mapping[str, object]) -> None:
-    draft = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(facts, file, indent=1)
-    draft.replace(path)
+            ground.write_private(path, facts)
 
 
 def _print_card(up: _Up, took_s: float) -> None:

@@ -138,7 +138,8 @@ class Deliveries:
     def _shares(self, due: Sequence[Row]) -> list[tuple[UUID, UUID, int]]:
         """Say how many rows of each endpoint to claim: few of many, or many of few, never more than its window."""
         share = max(_FAIR_SHARE, _ROWS_A_CLAIM // max(len(due), 1))
-        rooms = [self._windows.setdefault(row["endpoint_id"], _Window()).room for row in due]
+        # A window may have filled, or shrunk below what it holds, since the due endpoints were asked for.
+        rooms = [max(self._windows.setdefault(row["endpoint_id"], _Window()).room, 0) for row in due]
         return [(row["brand_id"], row["endpoint_id"], min(share, room)) for row, room in zip(due, rooms, strict=True)]
 
     async def _load(self, tx: Tx, rows: Sequence[Row], lease: UUID, hand_off: outbox.HandOff) -> None:

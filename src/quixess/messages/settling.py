@@ -28,6 +28,7 @@ from quixess.vault import Keyring
 
 _AT_ONCE = 200
 _PARKED_S = 600
+_IN_DOUBT = {State.SENDING, State.UNCONFIRMED}
 _log = structlog.get_logger()
 
 
@@ -60,7 +61,7 @@ class Settling:
                 await _doubt(tx, doubted)
                 drafts = await _give_up(tx, lost)
                 await self._look_again(tx, [row["due_id"] for row in (*doubted, *waiting)])
-                await _forget(tx, [row["due_id"] for row in due if row not in doubted and row not in waiting])
+                await _forget(tx, [row["due_id"] for row in due if row["state"] not in _IN_DOUBT])
                 drafts += await _retry_parked(tx)
                 await outbox.record(tx, self._keyring, drafts, hand_off)
         for row in lost:
@@ -87,6 +88,8 @@ class Settling:
 
     async def _look_again(self, tx: Tx, message_ids: Sequence[UUID]) -> None:
         """Look again when silence may mean something; the older a doubt, the more seldom."""
+        if not message_ids:
+            return
         await tx.execute(
             """UPDATE unsettled u SET next_at = greatest(
                  m.occurred_at + $2::interval,
@@ -99,6 +102,8 @@ class Settling:
 
 async def _doubt(tx: Tx, rows: Sequence[Row]) -> None:
     """Name the sends whose process died: their lease is over and nothing was written down."""
+    if not rows:
+        return
     state, rank = State.UNCONFIRMED, RANK[State.UNCONFIRMED]
     await store.settle_outbound(tx, [_settled(row, state, rank) for row in rows])
     finals = [await _unknown(tx, row) for row in rows if row["idempotency_key"] is not None]
@@ -108,7 +113,8 @@ async def _doubt(tx: Tx, rows: Sequence[Row]) -> None:
 
 async def _forget(tx: Tx, message_ids: Sequence[UUID]) -> None:
     """Stop looking at sends that are settled, or whose message retention has dropped."""
-    await tx.execute("DELETE FROM unsettled WHERE id = ANY ($1::uuid[])", list(message_ids))
+    if message_ids:
+        await tx.execute("DELETE FROM unsettled WHERE id = ANY ($1::uuid[])", list(message_ids))
 
 
 def _settled(row: Row, state: State, rank: int, errors: str | None = None) -> Settled:
