@@ -12,13 +12,16 @@ from quixess.errors import QuixessError
 from quixess.events.delivery import Deliveries
 from quixess.messages.receiving import Receiving
 from quixess.messages.settling import Settling
+from quixess.templates import Sync
 
 _SETTLE_EVERY_S = 1.0
+_SWEEP_EVERY_S = 5.0
+_POLL_EVERY_S = 1.0
 _UPKEEP_EVERY_S = 3600.0
 _log = structlog.get_logger()
 
 
-async def run(db: Database, receiving: Receiving, deliveries: Deliveries, settling: Settling) -> None:
+async def run(db: Database, sync: Sync, receiving: Receiving, deliveries: Deliveries, settling: Settling) -> None:
     """Run every loop until cancelled. A loop that fails says so and goes on: none takes the others down."""
 
     async def settle() -> None:
@@ -34,6 +37,8 @@ async def run(db: Database, receiving: Receiving, deliveries: Deliveries, settli
         loops.create_task(_keep_running("receiving", receiving.run))
         loops.create_task(_keep_running("deliveries", deliveries.run))
         loops.create_task(_repeat("settling", settle, _SETTLE_EVERY_S))
+        loops.create_task(_repeat("sweep", deliveries.find_forgotten, _SWEEP_EVERY_S))
+        loops.create_task(_repeat("templates", sync.poll, _POLL_EVERY_S))
         loops.create_task(_repeat("upkeep", upkeep, _UPKEEP_EVERY_S))
 
 

@@ -11,10 +11,10 @@ from aiohttp import web
 
 from quixess import access
 from quixess.database.core import Database
-from quixess.events import endpoints, outbox
+from quixess.events import directory, outbox
 from quixess.vault import Keyring
 from tests.messages import hooks
-from tests.world import Receiver, World, serving
+from tests.world import Receiver, World, eventually, serving
 
 
 @dataclass
@@ -44,13 +44,22 @@ async def answering(answer: Callable[[web.Request], Awaitable[web.StreamResponse
 async def move(world: World, url: str) -> None:
     """Send the brand's events to another URL."""
     async with world.rooms.db.transaction() as tx:
-        await endpoints.set_url(tx, world.rooms.keyring, world.brand_id, url)
+        await directory.set_url(tx, world.rooms.keyring, world.brand_id, url)
 
 
 async def receive(world: World, count: int = 1) -> None:
     """Let so many users write, in one body, and do not wait for what comes of it."""
     messages = [hooks.text(f"message {number}", sender=str(12810000000 + number)) for number in range(count)]
     assert (await hooks.post(world, hooks.body(world, [hooks.change(world, messages=messages)]))).status == 200
+
+
+async def still(world: World) -> None:
+    """Wait until no attempt is under way, and another claim has found nothing to start."""
+    deliveries = world.rooms.deliveries
+    assert deliveries is not None
+    for _ in range(2):
+        await eventually(lambda: deliveries.in_flight == 0)
+        await asyncio.sleep(0.3)  # longer than a claim loop rests
 
 
 async def attempts(world: World) -> list[Any]:
@@ -79,5 +88,5 @@ async def found_brand(db: Database, keyring: Keyring, receiver: Receiver, name: 
     """Make a brand whose events go to `receiver`; returns the brand's id."""
     async with db.transaction() as tx:
         brand = await access.create_brand(tx, name)
-        await endpoints.set_url(tx, keyring, brand.id, receiver.url)
+        await directory.set_url(tx, keyring, brand.id, receiver.url)
     return brand.id

@@ -92,22 +92,22 @@ async def test_a_tenant_that_is_away_or_too_slow_is_tried_again(dsn: str, tmp_pa
 
 async def test_the_waits_are_those_of_the_ladder_give_or_take_a_fifth(dsn: str, tmp_path: Path) -> None:
     async with building(dsn, tmp_path, retry_ladder=(1000.0,)) as world:
-        world.receiver.answers += [500] * 30
-        await tenants.receive(world, 30)
+        world.receiver.answers += [500] * 9  # one more in a row, and the endpoint would be parked
+        await tenants.receive(world, 9)
 
         async def waits() -> list[float]:
             rows = await world.rows(
                 """SELECT extract(epoch FROM d.next_at - a.started_at)::float8 AS wait
                    FROM delivery d JOIN attempt a ON a.delivery_id = d.id WHERE d.lease IS NULL AND d.attempt = 1"""
             )
-            return [row["wait"] for row in rows] if len(rows) == 30 else []
+            return [row["wait"] for row in rows] if len(rows) == 9 else []
 
         found = await eventually(waits)
         (due,) = await world.rows("SELECT next_at FROM endpoint_due")
         (first,) = await world.rows("SELECT min(next_at) AS next_at FROM delivery")
     assert min(found) >= 800
     assert max(found) < 1200 + 60
-    assert max(found) - min(found) > 100
+    assert max(found) - min(found) > 20
     assert due["next_at"] <= first["next_at"]
 
 

@@ -13,7 +13,8 @@ from quixess.cli import process
 from quixess.cli.process import Roles
 from quixess.database.core import Database
 from quixess.events import outbox
-from quixess.events.delivery import Deliveries, _Window
+from quixess.events.delivery import Deliveries
+from quixess.events.endpoints import Endpoint
 from quixess.events.outbox import Draft, Parcel
 from quixess.events.outward import Policy, Sender
 from quixess.vault import Keyring
@@ -30,7 +31,7 @@ class Stillborn:
 
     lease_s = 0.3
 
-    def reserve(self, endpoint_id: UUID) -> bool:
+    def reserve(self, endpoint: Endpoint) -> bool:
         return True
 
     def give_back(self, endpoint_id: UUID) -> None:
@@ -247,10 +248,11 @@ async def test_a_window_that_shrinks_while_the_queue_is_asked_claims_nothing_and
         claim = asyncio.create_task(deliveries.claim())
         await asyncio.sleep(0)  # the claim has seen an open window and asks the database
         endpoint_id: UUID = due["endpoint_id"]  # type: ignore[assignment]  # rows() tells columns as objects
-        deliveries._windows[endpoint_id] = _Window(size=1, taken=4)
+        window = deliveries._windows.of(endpoint_id)
+        window.size, window.taken = 1, 4
 
         assert await claim == 0
         assert receiver.events == []
-        deliveries._windows[endpoint_id] = _Window()
+        window.size, window.taken = 4, 0
         assert await deliveries.claim() == 1
         await eventually(lambda: receiver.events)

@@ -7,7 +7,6 @@ process died is due again when its lease ends. The row is deleted by the stateme
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -18,35 +17,20 @@ from quixess.database import ids
 from quixess.database.batching import Batcher
 from quixess.database.core import Database, Row, Tx
 from quixess.errors import QuixessError
-from quixess.events import endpoints, envelope, outbox, queue
+from quixess.events import endpoints, envelope, health, outbox, queue
+from quixess.events.endpoints import Endpoint, State
+from quixess.events.health import Turn
 from quixess.events.outbox import Parcel
-from quixess.events.outward import Answer, Fault, Sender
+from quixess.events.outward import OURS, Answer, Sender
+from quixess.events.queue import Done, Share
+from quixess.events.windows import Windows
 from quixess.vault import Keyring
 
-_FIRST_WINDOW, _WIDEST_WINDOW = 4, 256
 _ROWS_A_CLAIM, _FAIR_SHARE = 400, 4
 _IDLE_S = 0.25
 _OURS_AGAIN_S = 1.0  # after a fault of ours, such as no free sockets: the receiver was not asked
 _JITTER = 0.2
 _log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Window:
-    """How many attempts one endpoint may have in flight: grows while it answers, halves when it chokes."""
-
-    size: float = _FIRST_WINDOW
-    taken: int = 0
-
-    @property
-    def room(self) -> int:
-        return int(self.size) - self.taken
-
-    def learn(self, answer: Answer) -> None:
-        if answer.ok:
-            self.size = min(self.size + 1, _WIDEST_WINDOW)
-        elif answer.status == 429 or answer.fault in {Fault.timeout, Fault.connect_timeout}:
-            self.size = max(self.size / 2, 1)
 
 
 class Deliveries:
@@ -60,29 +44,29 @@ class Deliveries:
         self._sender = sender
         self._ladder = tuple(ladder)
         self.lease_s = lease_s
-        self._windows: dict[UUID, _Window] = {}
+        self._windows = Windows()
         self._attempts: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = False
         self._acks: Batcher[queue.Done, None] = Batcher(self._write_delivered)
-        self._retries: Batcher[queue.Done, None] = Batcher(self._write_failed)
+        self._turns: Batcher[tuple[queue.Done, Turn | None], None] = Batcher(self._write_turns)
 
     @property
     def in_flight(self) -> int:
         """Attempts running now."""
         return len(self._attempts)
 
-    def reserve(self, endpoint_id: UUID) -> bool:
+    def reserve(self, endpoint: Endpoint) -> bool:
         """Take a place in the endpoint's window, if there is one."""
-        window = self._windows.setdefault(endpoint_id, _Window())
-        if self._stopping or window.room <= 0:
+        self._windows.note_state(endpoint.id, endpoint.state_since)
+        if self._stopping or self._windows.room(endpoint.id) <= 0:
             return False
-        window.taken += 1
+        self._windows.take(endpoint.id)
         return True
 
     def give_back(self, endpoint_id: UUID) -> None:
         """Return a place in the endpoint's window."""
-        self._windows[endpoint_id].taken -= 1
+        self._windows.give_back(endpoint_id)
         self._wake.set()
 
     def dispatch(self, parcels: Sequence[Parcel]) -> None:
@@ -105,27 +89,36 @@ class Deliveries:
             if not claimed:
                 await self._rest()
 
+    async def find_forgotten(self) -> None:
+        """Look for endpoints with work that nobody looks at: the net under every hand-off."""
+        async with self._db.transaction() as tx:
+            found = await queue.find_forgotten(tx)
+        if found:
+            self._wake.set()
+
     async def stop(self) -> None:
         """Take no more and return when every running attempt is written down."""
         self._stopping = True
         while self._attempts:
             await asyncio.wait(set(self._attempts))
         await self._acks.close()
-        await self._retries.close()
+        await self._turns.close()
 
     async def claim(self) -> int:
         """Claim due deliveries fairly, start their attempts, and return how many."""
-        full = [endpoint_id for endpoint_id, window in self._windows.items() if window.room <= 0]
         with outbox.handing_to(self) as hand_off:
             async with self._db.transaction() as tx:
-                due = await queue.due_endpoints(tx, full)
-                shares = self._shares(due)
-                if not shares:
+                due = await queue.due_endpoints(tx, self._windows.full())
+                if not due:
                     return 0
+                shares = self._shares(due)
+                probed = [(one.brand_id, one.endpoint_id) for one in shares if one.probe]
+                if probed:
+                    await health.hold_for_probe(tx, probed, self.lease_s)
                 lease = ids.new()
                 rows = await queue.claim_rows(tx, shares, lease, self.lease_s)
                 await self._load(tx, rows, lease, hand_off)
-                await queue.move_on(tx, [endpoint_id for _, endpoint_id, _ in shares])
+                await queue.move_on(tx, [one.endpoint_id for one in shares], {row["endpoint_id"] for row in rows})
         return len(rows)
 
     async def _rest(self) -> None:
@@ -135,12 +128,19 @@ class Deliveries:
         except TimeoutError:
             pass
 
-    def _shares(self, due: Sequence[Row]) -> list[tuple[UUID, UUID, int]]:
+    def _shares(self, due: Sequence[Row]) -> list[Share]:
         """Say how many rows of each endpoint to claim: few of many, or many of few, never more than its window."""
-        share = max(_FAIR_SHARE, _ROWS_A_CLAIM // max(len(due), 1))
+        share = max(_FAIR_SHARE, _ROWS_A_CLAIM // len(due))
+        return [self._share(row, share) for row in due]
+
+    def _share(self, row: Row, share: int) -> Share:
+        self._windows.note_state(row["endpoint_id"], row["state_since"])
         # A window may have filled, or shrunk below what it holds, since the due endpoints were asked for.
-        rooms = [max(self._windows.setdefault(row["endpoint_id"], _Window()).room, 0) for row in due]
-        return [(row["brand_id"], row["endpoint_id"], min(share, room)) for row, room in zip(due, rooms, strict=True)]
+        rows = min(share, self._windows.room(row["endpoint_id"]))
+        if row["held"] or row["state"] == State.DISABLED:
+            rows = 0
+        probe = row["state"] == State.FAILING and rows > 0
+        return Share(row["brand_id"], row["endpoint_id"], rows, ordered=bool(row["ordered"]), probe=probe)
 
     async def _load(self, tx: Tx, rows: Sequence[Row], lease: UUID, hand_off: outbox.HandOff) -> None:
         """Make parcels of claimed rows, each with its place in the window taken."""
@@ -153,7 +153,7 @@ class Deliveries:
             if endpoint is None or body is None:
                 lost.append((row, "expired" if body is None else "discarded"))
                 continue
-            self._windows[endpoint.id].taken += 1
+            self._windows.take(endpoint.id)
             hand_off.parcels.append(
                 Parcel(
                     brand_id=row["brand_id"],
@@ -165,6 +165,8 @@ class Deliveries:
                     endpoint=endpoint,
                     attempt=row["attempt"],
                     lease=lease,
+                    probe=endpoint.state == State.FAILING,
+                    replay=row["replay_id"] is not None,
                 )
             )
         await queue.end(tx, lost)
@@ -187,41 +189,65 @@ class Deliveries:
             parcel.event_id, parcel.type, parcel.brand_id, parcel.data, occurred_at=parcel.occurred_at, delivered_at=at
         )
         headers = envelope.sign(body, event_id=parcel.event_id, kind=parcel.type, at=at, secrets=endpoint.secrets)
+        if parcel.replay:
+            headers["X-Quixess-Replay"] = "true"
         failpoints.reach("delivery.before_post")
-        answer = await self._sender.post(endpoint.url or "", body, headers)
-        self._windows[endpoint.id].learn(answer)
-        return answer
+        return await self._sender.post(endpoint.url or "", body, {**endpoint.headers, **headers})
 
     async def _write_down(self, parcel: Parcel, answer: Answer, started_at: datetime) -> None:
+        trips = answer.fault not in OURS and self._windows.of(parcel.endpoint.id).learn(answer)
         try:
-            if answer.ok:
-                await self._acks.submit(queue.Done(parcel, answer, started_at, "delivered", None))
+            if answer.ok and not parcel.probe:
+                await self._acks.submit(Done(parcel, answer, started_at, "delivered", None))
             else:
-                await self._retries.submit(self._judge(parcel, answer, started_at))
+                await self._turns.submit(self._judge(parcel, answer, started_at, trips=trips))
         except QuixessError as error:  # the lease ends and the attempt is made again
             _log.warning("an attempt could not be written down", delivery=str(parcel.delivery_id), error=error.code)
+        if parcel.endpoint.ordered:
+            self._wake.set()  # the next of its conversation may go now
 
-    def _judge(self, parcel: Parcel, answer: Answer, started_at: datetime) -> queue.Done:
-        if answer.fault is Fault.local_error:
-            return queue.Done(parcel, answer, started_at, None, _OURS_AGAIN_S, counts=False)
-        if parcel.attempt > len(self._ladder):
-            return queue.Done(parcel, answer, started_at, "exhausted", None)
-        step = self._ladder[parcel.attempt - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - jitter, no secret
-        return queue.Done(parcel, answer, started_at, None, max(step, answer.retry_after_s or 0))
+    def _judge(self, parcel: Parcel, answer: Answer, at: datetime, *, trips: bool) -> tuple[Done, Turn | None]:
+        """Say what becomes of a delivery that is not simply delivered, and what that means for its endpoint."""
+        endpoint, ladder = parcel.endpoint, parcel.endpoint.schedule or self._ladder
+        if answer.ok:
+            return Done(parcel, answer, at, "delivered", None), Turn(endpoint, answer, recovers=True)
+        if answer.fault in OURS:
+            return Done(parcel, answer, at, None, _OURS_AGAIN_S, logged=False, step=False), None
+        if answer.status == 410:
+            return Done(parcel, answer, at, None, 0.0, step=False), Turn(endpoint, answer, gone=True)
+        wish = (answer.retry_after_s or 0.0) if answer.status in {429, 503} else 0.0
+        if parcel.probe:
+            wait = max(_jittered(health.probe_wait(ladder, endpoint.probes + 1)), wish)
+            return Done(parcel, answer, at, None, wait, step=False), Turn(endpoint, answer, probe=True, hold_s=wait)
+        wait = max(_jittered(health.probe_wait(ladder, 0)), wish) if trips else wish
+        turn = Turn(endpoint, answer, trips=trips, hold_s=wait) if trips or wish else None
+        if parcel.attempt > len(ladder):
+            return Done(parcel, answer, at, "exhausted", None), turn
+        return Done(parcel, answer, at, None, max(_jittered(ladder[parcel.attempt - 1]), wish)), turn
 
-    async def _write_delivered(self, done: Sequence[queue.Done]) -> list[None]:
+    async def _write_delivered(self, done: Sequence[Done]) -> list[None]:
         async with self._db.relaxed() as tx:
             await queue.write_ended(tx, done)
             failpoints.reach("delivery.in_ack")
         return [None] * len(done)
 
-    async def _write_failed(self, done: Sequence[queue.Done]) -> list[None]:
-        ended = [one for one in done if one.state is not None]
-        again = [one for one in done if one.state is None]
-        async with self._db.transaction() as tx:
-            if ended:
-                await queue.write_ended(tx, ended)
-            if again:
-                await queue.write_again(tx, again)
-            failpoints.reach("delivery.in_retry")
-        return [None] * len(done)
+    async def _write_turns(self, batch: Sequence[tuple[Done, Turn | None]]) -> list[None]:
+        """Write down all but plain successes: ends, retries, and what they mean for the endpoints."""
+        ended = [done for done, _ in batch if done.state is not None]
+        again = [done for done, _ in batch if done.state is None]
+        with outbox.handing_to(self) as hand_off:
+            async with self._db.transaction() as tx:
+                over = await queue.write_ended(tx, ended) if ended else set()
+                if again:
+                    await queue.write_again(tx, again)
+                drafts = await health.apply(tx, [turn for _, turn in batch if turn is not None])
+                for done in ended:
+                    if done.state == "exhausted" and done.parcel.delivery_id in over:
+                        drafts += health.exhausted(done.parcel, done.answer)
+                await outbox.record(tx, self._keyring, drafts, hand_off)
+                failpoints.reach("delivery.in_retry")
+        return [None] * len(batch)
+
+
+def _jittered(seconds: float) -> float:
+    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - jitter, no secret

@@ -1,16 +1,14 @@
 """Endpoints: where a brand wants its events, and the secret that signs them."""
 
-import secrets
-from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from quixess.database import ids
+import msgspec
+
 from quixess.database.core import Row, Tx
-from quixess.events.envelope import SECRET_PREFIX
 from quixess.vault import Keyring, Place
 
 DEFAULT_TYPES = frozenset(
@@ -23,6 +21,22 @@ DEFAULT_TYPES = frozenset(
         "call.received",
     }
 )
+EXTRA_TYPES = frozenset(
+    {
+        "message.sent",
+        "message.echoed",
+        "call.ended",
+        "contact.preference_changed",
+        "template.updated",
+        "account.updated",
+        "endpoint.failing",
+        "endpoint.recovered",
+        "endpoint.disabled",
+        "delivery.exhausted",
+    }
+)
+"""The types that an endpoint gets only when its filter names them."""
+KNOWN_TYPES = DEFAULT_TYPES | EXTRA_TYPES
 
 
 class State(StrEnum):
@@ -35,7 +49,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A tenant's receiver. `secrets` are the `whsec_…` texts that sign now, the current one first."""
+    """A tenant's receiver. `secrets` are the `whsec_…` texts that sign now, the current one first.
+
+    `schedule` holds the waits between its attempts in seconds, None for the installation's ladder. `held_s` is how many
+    seconds from now on nothing may be sent to it, `probes` how many failed since it is failing. `headers` are the
+    tenant's own.
+    """
 
     id: UUID
     brand_id: UUID
@@ -45,52 +64,22 @@ class Endpoint:
     ordered: bool
     created_at: datetime
     secrets: tuple[str, ...] = field(repr=False)
+    name: str = ""
+    state_reason: str | None = None
+    state_since: datetime | None = None
+    schedule: tuple[float, ...] | None = None
+    held_s: float = 0.0
+    probes: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def open(self) -> bool:
+        """Whether events may go there at once."""
+        return self.state == State.HEALTHY and self.held_s <= 0
 
     def wants(self, event_type: str) -> bool:
         """Tell whether events of this type go here; without a filter these are the six of version 1."""
         return event_type in (DEFAULT_TYPES if self.event_types is None else self.event_types)
-
-
-async def set_url(tx: Tx, keyring: Keyring, brand_id: UUID, url: str) -> tuple[Endpoint, bool]:
-    """Send the brand's events to this URL, and tell whether the endpoint had no URL before.
-
-    A brand's first endpoint keeps its secret and what waits for it: from the next attempt on the new URL counts. The
-    caller checks the URL.
-    """
-    endpoint, new = await reserve(tx, keyring, brand_id)
-    row = await tx.row(
-        "UPDATE endpoint SET url = $3 WHERE brand_id = $1 AND id = $2 RETURNING *, now() AS now",
-        brand_id,
-        endpoint.id,
-        url,
-    )
-    assert row is not None  # noqa: S101 - it was found or made in this transaction
-    return read(keyring, row), new or endpoint.url is None
-
-
-async def reserve(tx: Tx, keyring: Keyring, brand_id: UUID) -> tuple[Endpoint, bool]:
-    """Give the brand's first endpoint, made without a URL where there is none, and tell whether it is new.
-
-    So the secret (`whsec_` and 32 random bytes in base64, as in Standard Webhooks) can be put into the receiver before
-    the first event arrives. Without a URL nothing is kept for it.
-    """
-    await tx.row("SELECT id FROM brand WHERE id = $1 FOR UPDATE", brand_id)
-    row = await tx.row(
-        """SELECT *, now() AS now FROM endpoint WHERE brand_id = $1 AND deleted_at IS NULL ORDER BY id LIMIT 1""",
-        brand_id,
-    )
-    if row is not None:
-        return read(keyring, row), False
-    endpoint_id = ids.new()
-    secret = SECRET_PREFIX + b64encode(secrets.token_bytes(32)).decode()
-    made = await tx.row(
-        "INSERT INTO endpoint (brand_id, id, secret) VALUES ($1, $2, $3) RETURNING *, now() AS now",
-        brand_id,
-        endpoint_id,
-        keyring.seal(secret.encode(), _place("secret", brand_id, endpoint_id)),
-    )
-    assert made is not None  # noqa: S101 - INSERT … RETURNING returns its row
-    return read(keyring, made), True
 
 
 async def of_brands(tx: Tx, keyring: Keyring, brand_ids: Sequence[UUID]) -> dict[UUID, list[Endpoint]]:
@@ -113,7 +102,7 @@ def read(keyring: Keyring, row: Row) -> Endpoint:
     if row["previous_secret"] is not None and row["previous_secret_until"] > row["now"]:
         columns.append("previous_secret")
     opened = tuple(keyring.open(row[name], _place(name, row["brand_id"], row["id"])).decode() for name in columns)
-    types = row["event_types"]
+    types, schedule, held_until = row["event_types"], row["schedule_s"], row["held_until"]
     return Endpoint(
         id=row["id"],
         brand_id=row["brand_id"],
@@ -123,7 +112,33 @@ def read(keyring: Keyring, row: Row) -> Endpoint:
         ordered=row["ordered"],
         created_at=row["created_at"],
         secrets=opened,
+        name=row["name"],
+        state_reason=row["state_reason"],
+        state_since=row["state_since"],
+        schedule=None if schedule is None else tuple(schedule),
+        held_s=0.0 if held_until is None else max((held_until - row["now"]).total_seconds(), 0.0),
+        probes=row["probes"],
+        headers=_read_headers(keyring, row),
     )
+
+
+def seal_secret(keyring: Keyring, brand_id: UUID, endpoint_id: UUID, secret: str, *, column: str = "secret") -> bytes:
+    """Seal a signing secret for the column `secret` or `previous_secret`: it opens in no other."""
+    return keyring.seal(secret.encode(), _place(column, brand_id, endpoint_id))
+
+
+def seal_headers(keyring: Keyring, brand_id: UUID, endpoint_id: UUID, headers: Mapping[str, str]) -> bytes | None:
+    """Seal a tenant's own headers for the column `headers`: they may hold a token of theirs."""
+    if not headers:
+        return None
+    return keyring.seal(msgspec.json.encode(dict(headers)), _place("headers", brand_id, endpoint_id))
+
+
+def _read_headers(keyring: Keyring, row: Row) -> dict[str, str]:
+    if row["headers"] is None:
+        return {}
+    opened = keyring.open(row["headers"], _place("headers", row["brand_id"], row["id"]))
+    return msgspec.json.decode(opened, type=dict[str, str])
 
 
 def _place(column: str, brand_id: UUID, endpoint_id: UUID) -> Place:

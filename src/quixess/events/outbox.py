@@ -4,7 +4,7 @@ Hot hand-off: while an endpoint's window has room, its delivery is inserted alre
 process, which starts as soon as the transaction has committed. A crash in between is healed by the lease's expiry.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,16 +12,21 @@ from typing import Protocol
 from uuid import UUID
 
 from quixess.database import ids
-from quixess.database.core import Row, Tx, columns
+from quixess.database.core import Tx, columns
 from quixess.events import endpoints
-from quixess.events.endpoints import Endpoint, State
+from quixess.events.endpoints import DEFAULT_TYPES, Endpoint, State
 from quixess.events.envelope import VERSION
 from quixess.vault import Keyring
+
+_SWITCHED_OFF_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event to record. `data` is the JSON text of its data."""
+    """An event to record. `data` is the JSON text of its data.
+
+    `only` names the one endpoint it goes to, whatever that one's filter; `not_to` one that it does not go to.
+    """
 
     brand_id: UUID
     type: str
@@ -29,11 +34,22 @@ class Draft:
     data: str
     message_id: UUID | None = None
     conversation_id: UUID | None = None
+    only: UUID | None = None
+    not_to: UUID | None = None
+
+    def goes_to(self, endpoint: Endpoint) -> bool:
+        """Tell whether an endpoint of the brand gets this event."""
+        if self.only is not None:
+            return endpoint.id == self.only
+        return endpoint.id != self.not_to and endpoint.wants(self.type)
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A leased delivery with all that is needed to make the attempt. `lease` is the fencing token."""
+    """A leased delivery with all that is needed to make the attempt. `lease` is the fencing token.
+
+    A `probe` asks whether a failing endpoint answers again; a `replay` tells an event of the past once more.
+    """
 
     brand_id: UUID
     delivery_id: UUID
@@ -44,6 +60,8 @@ class Parcel:
     endpoint: Endpoint
     attempt: int
     lease: UUID
+    probe: bool = False
+    replay: bool = False
 
 
 class Dispatcher(Protocol):
@@ -53,7 +71,7 @@ class Dispatcher(Protocol):
     def lease_s(self) -> float:
         """How long a lease given to it lasts."""
 
-    def reserve(self, endpoint_id: UUID) -> bool:
+    def reserve(self, endpoint: Endpoint) -> bool:
         """Take a place in the endpoint's window, if there is one."""
 
     def give_back(self, endpoint_id: UUID) -> None:
@@ -72,8 +90,9 @@ class HandOff:
 
     def offer(self, endpoint: Endpoint) -> bool:
         """Ask for a place in the endpoint's window. Ordered endpoints go through the queue."""
-        fit = self.dispatcher is not None and endpoint.state == State.HEALTHY and not endpoint.ordered
-        return fit and self.dispatcher is not None and self.dispatcher.reserve(endpoint.id)
+        if self.dispatcher is None or not endpoint.open or endpoint.ordered:
+            return False
+        return self.dispatcher.reserve(endpoint)
 
 
 @contextmanager
@@ -92,42 +111,52 @@ def handing_to(dispatcher: Dispatcher | None) -> Iterator[HandOff]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Delivery:
+class Delivery:
+    """An event on its way to one endpoint. `lease` is None when nobody holds it yet."""
+
     id: UUID
     event_id: UUID
     endpoint: Endpoint
-    lease: UUID | None
+    lease: UUID | None = None
+    order_key: UUID | None = None
+    replay_id: UUID | None = None
 
 
 async def record(tx: Tx, keyring: Keyring, drafts: Sequence[Draft], hand_off: HandOff) -> list[UUID]:
-    """Record events and a delivery for every endpoint that wants them, and return the event ids in order."""
-    if not drafts:
+    """Record events and a delivery for every endpoint that wants them, and return the event ids in order.
+
+    Events of the six types are kept for a later replay even when nobody is there; the others only when an endpoint
+    wants them.
+    """
+    known = await endpoints.of_brands(tx, keyring, [draft.brand_id for draft in drafts]) if drafts else {}
+    heard = [one for one in drafts if one.type in DEFAULT_TYPES or any(map(one.goes_to, known.get(one.brand_id, ())))]
+    if not heard:
         return []
-    known = await endpoints.of_brands(tx, keyring, [draft.brand_id for draft in drafts])
-    event_ids = [ids.new() for _ in drafts]
-    deliveries = list(_plan(drafts, event_ids, known, hand_off))
-    await _insert_events(tx, drafts, event_ids)
+    event_ids = [ids.new() for _ in heard]
+    deliveries = list(_plan(heard, event_ids, known, hand_off))
+    await _insert_events(tx, heard, event_ids)
     if deliveries:
         lease_s = hand_off.dispatcher.lease_s if hand_off.dispatcher is not None else 0.0
-        await _insert_deliveries(tx, deliveries, lease_s)
+        await insert_deliveries(tx, deliveries, lease_s=lease_s)
     return event_ids
 
 
 def _plan(
     drafts: Sequence[Draft], event_ids: Sequence[UUID], known: dict[UUID, list[Endpoint]], hand_off: HandOff
-) -> Iterator[_Delivery]:
+) -> Iterator[Delivery]:
     lease = ids.new()
     for draft, event_id in zip(drafts, event_ids, strict=True):
         for endpoint in known.get(draft.brand_id, ()):
-            if not endpoint.wants(draft.type):
+            if not draft.goes_to(endpoint):
                 continue
-            delivery = _Delivery(ids.new(), event_id, endpoint, lease if hand_off.offer(endpoint) else None)
+            order_key = draft.conversation_id if endpoint.ordered else None
+            delivery = Delivery(ids.new(), event_id, endpoint, lease if hand_off.offer(endpoint) else None, order_key)
             if delivery.lease is not None:
                 hand_off.parcels.append(_parcel(draft, delivery, lease))
             yield delivery
 
 
-def _parcel(draft: Draft, delivery: _Delivery, lease: UUID) -> Parcel:
+def _parcel(draft: Draft, delivery: Delivery, lease: UUID) -> Parcel:
     return Parcel(
         brand_id=draft.brand_id,
         delivery_id=delivery.id,
@@ -154,80 +183,54 @@ async def _insert_events(tx: Tx, drafts: Sequence[Draft], event_ids: Sequence[UU
     )
 
 
-async def _insert_deliveries(tx: Tx, deliveries: Sequence[_Delivery], lease_s: float) -> None:
-    await tx.execute(
-        """INSERT INTO delivery (brand_id, id, endpoint_id, event_id, next_at, attempt, lease)
+async def insert_deliveries(tx: Tx, deliveries: Sequence[Delivery], *, lease_s: float = 0.0) -> set[UUID]:
+    """Put deliveries into the queue and return the ids of those that are new.
+
+    One whose event still waits for the same endpoint is left out: that delivery is the answer to both.
+    """
+    rows = await tx.rows(
+        """INSERT INTO delivery (brand_id, id, endpoint_id, event_id, next_at, attempt, lease, order_key, replay_id)
            SELECT d.brand_id, d.id, d.endpoint_id, d.event_id,
-                  CASE WHEN d.lease IS NULL THEN now() ELSE now() + $6 * interval '1 second' END,
-                  CASE WHEN d.lease IS NULL THEN 0 ELSE 1 END, d.lease
-           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[])
-                AS d(brand_id, id, endpoint_id, event_id, lease)""",
-        *columns(deliveries, "endpoint.brand_id", "id", "endpoint.id", "event_id", "lease"),
+                  CASE WHEN d.lease IS NULL THEN now() ELSE now() + $8 * interval '1 second' END,
+                  CASE WHEN d.lease IS NULL THEN 0 ELSE 1 END, d.lease, d.order_key, d.replay_id
+           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[])
+                AS d(brand_id, id, endpoint_id, event_id, lease, order_key, replay_id)
+           ON CONFLICT (brand_id, event_id, endpoint_id) DO NOTHING RETURNING id""",
+        *columns(deliveries, "endpoint.brand_id", "id", "endpoint.id", "event_id", "lease", "order_key", "replay_id"),
         lease_s,
     )
     due: dict[UUID, tuple[UUID, float]] = {}
     for delivery in deliveries:
-        if delivery.endpoint.state == State.HEALTHY:
-            wait = 0.0 if delivery.lease is None else lease_s
-            known = due.get(delivery.endpoint.id, (delivery.endpoint.brand_id, wait))
-            due[delivery.endpoint.id] = (delivery.endpoint.brand_id, min(wait, known[1]))
+        endpoint, wait = delivery.endpoint, wait_for(delivery.endpoint, 0.0 if delivery.lease is None else lease_s)
+        due[endpoint.id] = (endpoint.brand_id, min(wait, due.get(endpoint.id, (endpoint.brand_id, wait))[1]))
     await mark_due(tx, due)
+    return {row["id"] for row in rows}
 
 
-async def mark_due(tx: Tx, due: dict[UUID, tuple[UUID, float]]) -> None:
+def wait_for(endpoint: Endpoint, wait_s: float) -> float:
+    """Say in how many seconds a claim should look at an endpoint whose work is due in `wait_s`.
+
+    One that is held or switched off is looked at no earlier than it may get something.
+    """
+    return _SWITCHED_OFF_S if endpoint.state == State.DISABLED else max(wait_s, endpoint.held_s)
+
+
+async def mark_due(tx: Tx, due: Mapping[UUID, tuple[UUID, float]]) -> None:
     """Note that endpoints have work in so many seconds: endpoint id → (brand id, seconds).
 
-    Call it last in a transaction: it holds the endpoint's row until the commit, so that a claim going on at the same
-    moment either sees the new deliveries or leaves the row to us.
+    An endpoint that is looked at early enough anyway is not written, so that a thousand batches for one endpoint do not
+    queue for its row. A claim that moves the row on at this very moment comes back within a second (`queue.move_on`),
+    and `queue.find_forgotten` finds what slipped through even that.
     """
     ordered = sorted(due)
     await tx.execute(
         """INSERT INTO endpoint_due AS e (endpoint_id, brand_id, next_at)
            SELECT d.endpoint_id, d.brand_id, now() + d.wait_s * interval '1 second'
            FROM unnest($1::uuid[], $2::uuid[], $3::float8[]) AS d(endpoint_id, brand_id, wait_s)
+           WHERE NOT EXISTS (SELECT FROM endpoint_due k WHERE k.endpoint_id = d.endpoint_id
+                             AND k.next_at <= now() + d.wait_s * interval '1 second')
            ON CONFLICT (endpoint_id) DO UPDATE SET next_at = excluded.next_at WHERE e.next_at > excluded.next_at""",
         ordered,
         [due[endpoint_id][0] for endpoint_id in ordered],
         [due[endpoint_id][1] for endpoint_id in ordered],
-    )
-
-
-async def replay(tx: Tx, keyring: Keyring, brand_id: UUID, event_id: UUID) -> list[UUID] | None:
-    """Deliver an event again, under its old id, to every endpoint that wants it; None when there is no such event.
-
-    Returns the ids of the new deliveries. An endpoint that is still waiting for this event gets no second one.
-    """
-    row = await tx.row("SELECT type FROM event WHERE brand_id = $1 AND id = $2", brand_id, event_id)
-    if row is None:
-        return None
-    waiting = await tx.rows(
-        "SELECT endpoint_id FROM delivery WHERE brand_id = $1 AND event_id = $2", brand_id, event_id
-    )
-    busy = {one["endpoint_id"] for one in waiting}
-    known = (await endpoints.of_brands(tx, keyring, [brand_id])).get(brand_id, [])
-    wanting = [endpoint for endpoint in known if endpoint.wants(row["type"]) and endpoint.id not in busy]
-    deliveries = [_Delivery(ids.new(), event_id, endpoint, None) for endpoint in wanting]
-    if deliveries:
-        await _insert_deliveries(tx, deliveries, 0.0)
-    return [delivery.id for delivery in deliveries]
-
-
-async def list_events(tx: Tx, brand_id: UUID, *, limit: int = 25) -> list[Row]:
-    """List a brand's latest events with the state of their deliveries, newest first.
-
-    `state` is `pending` while a delivery waits, else that of the latest outcome, else `no_endpoint`.
-    """
-    return await tx.rows(
-        """SELECT e.id, e.type, e.occurred_at, e.message_id,
-                  CASE WHEN d.next_at IS NOT NULL THEN 'pending' ELSE coalesce(o.state, 'no_endpoint') END AS state,
-                  coalesce(d.attempt, o.attempts, 0) AS attempts, d.next_at
-           FROM event e
-           LEFT JOIN LATERAL (SELECT attempt, next_at FROM delivery d
-                              WHERE d.brand_id = e.brand_id AND d.event_id = e.id ORDER BY next_at LIMIT 1) d ON true
-           LEFT JOIN LATERAL (SELECT state, attempts FROM outcome o
-                              WHERE o.brand_id = e.brand_id AND o.event_id = e.id AND o.delivery_id > e.id
-                              ORDER BY o.delivery_id DESC LIMIT 1) o ON true
-           WHERE e.brand_id = $1 ORDER BY e.id DESC LIMIT $2""",
-        brand_id,
-        limit,
     )

@@ -4,13 +4,13 @@
 neither on how much is parked nor on how many endpoints there are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from quixess.database import ids
-from quixess.database.core import Row, Tx
+from quixess.database.core import Row, Tx, columns
 from quixess.events import outbox
 from quixess.events.outbox import Parcel
 from quixess.events.outward import Answer
@@ -22,7 +22,8 @@ _ENDPOINTS_A_CLAIM = 25
 class Done:
     """An attempt to write down. `retry_s` is None when it was the last, `state` the outcome then.
 
-    One that does not `count` never reached the receiver: it is not logged and takes no step of the ladder.
+    One that is not `logged` never reached the receiver. One that takes no `step` of the ladder may be made again as
+    often as it takes: it was a probe, or the fault was ours.
     """
 
     parcel: Parcel
@@ -30,54 +31,149 @@ class Done:
     started_at: datetime
     state: str | None
     retry_s: float | None
-    counts: bool = True
+    logged: bool = True
+    step: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many rows of one endpoint to claim, and how: from both ends of the queue, only heads, or one as a probe."""
+
+    brand_id: UUID
+    endpoint_id: UUID
+    rows: int
+    ordered: bool = False
+    probe: bool = False
+
+    @property
+    def newest(self) -> int:
+        """Half of a larger share is taken from the new end, so that a backlog never stands before what comes in."""
+        return self.rows // 2
+
+    @property
+    def oldest(self) -> int:
+        """The other half."""
+        return self.rows - self.newest
 
 
 async def due_endpoints(tx: Tx, full: Sequence[UUID]) -> list[Row]:
-    """Find the endpoints that waited longest. Those whose window is full here are left to others and to later."""
+    """Find the endpoints that waited longest, with their state; one that was removed has none.
+
+    Those whose window is full here are left to others and to later.
+    """
     return await tx.rows(
-        """SELECT endpoint_id, brand_id FROM endpoint_due
-           WHERE next_at <= now() AND endpoint_id <> ALL ($1::uuid[])
-           ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED""",
+        """SELECT d.endpoint_id, d.brand_id, e.state, e.state_since, e.ordered, e.held_until > now() AS held
+           FROM endpoint_due d
+           LEFT JOIN endpoint e ON e.brand_id = d.brand_id AND e.id = d.endpoint_id AND e.deleted_at IS NULL
+           WHERE d.next_at <= now() AND d.endpoint_id <> ALL ($1::uuid[])
+           ORDER BY d.next_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED""",
         list(full),
         _ENDPOINTS_A_CLAIM,
     )
 
 
-async def claim_rows(tx: Tx, shares: Sequence[tuple[UUID, UUID, int]], lease: UUID, lease_s: float) -> list[Row]:
-    """Lease the rows that are due, so many of each (brand, endpoint, share), under one fencing token."""
-    return await tx.rows(
-        """WITH picked AS MATERIALIZED (
-             SELECT d.brand_id, d.id
-             FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS due(brand_id, endpoint_id, share)
-             CROSS JOIN LATERAL (
-               SELECT w.brand_id, w.id FROM delivery w
-               WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id AND w.next_at <= now()
-               ORDER BY w.next_at LIMIT due.share FOR UPDATE SKIP LOCKED) d)
-           UPDATE delivery d SET lease = $4, next_at = now() + $5 * interval '1 second', attempt = d.attempt + 1
-           FROM picked WHERE d.brand_id = picked.brand_id AND d.id = picked.id
-           RETURNING d.brand_id, d.id, d.endpoint_id, d.event_id, d.attempt""",
-        [brand_id for brand_id, _, _ in shares],
-        [endpoint_id for _, endpoint_id, _ in shares],
-        [share for _, _, share in shares],
-        lease,
-        lease_s,
-    )
+_LEASE = """
+  UPDATE delivery d SET lease = $1, next_at = now() + $2 * interval '1 second', attempt = d.attempt + 1
+  FROM picked WHERE d.brand_id = picked.brand_id AND d.id = picked.id
+  RETURNING d.brand_id, d.id, d.endpoint_id, d.event_id, d.attempt, d.replay_id"""
+_CLAIM = f"""
+  WITH due AS MATERIALIZED (
+    SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::int[]) AS due(brand_id, endpoint_id, oldest, newest)),
+  picked AS MATERIALIZED (
+    SELECT o.brand_id, o.id FROM due CROSS JOIN LATERAL (
+      SELECT w.brand_id, w.id FROM delivery w
+      WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id AND w.next_at <= now()
+      ORDER BY w.next_at LIMIT due.oldest FOR UPDATE SKIP LOCKED) o
+    UNION
+    SELECT n.brand_id, n.id FROM due CROSS JOIN LATERAL (
+      SELECT w.brand_id, w.id FROM delivery w
+      WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id AND w.next_at <= now()
+      ORDER BY w.next_at DESC LIMIT due.newest FOR UPDATE SKIP LOCKED) n)
+  {_LEASE}"""
+_HEAD = """(w.order_key IS NULL OR NOT EXISTS (
+              SELECT FROM delivery o WHERE o.brand_id = w.brand_id AND o.endpoint_id = w.endpoint_id
+                AND o.order_key = w.order_key AND o.id < w.id))"""
+_CLAIM_HEADS = f"""
+  WITH picked AS MATERIALIZED (
+    SELECT h.brand_id, h.id FROM unnest($3::uuid[], $4::uuid[], $5::int[]) AS due(brand_id, endpoint_id, rows)
+    CROSS JOIN LATERAL (
+      SELECT w.brand_id, w.id FROM delivery w
+      WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id AND w.next_at <= now() AND {_HEAD}
+      ORDER BY w.next_at LIMIT due.rows FOR UPDATE OF w SKIP LOCKED) h)
+  {_LEASE}"""
+_CLAIM_PROBES = f"""
+  WITH picked AS MATERIALIZED (
+    SELECT p.brand_id, p.id FROM unnest($3::uuid[], $4::uuid[]) AS due(brand_id, endpoint_id)
+    CROSS JOIN LATERAL (
+      SELECT w.brand_id, w.id FROM delivery w
+      WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id
+        AND (w.lease IS NULL OR w.next_at <= now()) AND {_HEAD}
+      ORDER BY w.next_at LIMIT 1 FOR UPDATE OF w SKIP LOCKED) p)
+  {_LEASE}"""
 
 
-async def move_on(tx: Tx, endpoint_ids: Sequence[UUID]) -> None:
-    """Note when each endpoint claimed from has work next: at once and behind the others, later, or not at all."""
+async def claim_rows(tx: Tx, shares: Sequence[Share], lease: UUID, lease_s: float) -> list[Row]:
+    """Lease rows under one fencing token: those that are due, and for a probe the next one whenever it is due."""
+    plain = [one for one in shares if one.rows and not one.probe and not one.ordered]
+    heads = [one for one in shares if one.rows and not one.probe and one.ordered]
+    probes = [one for one in shares if one.rows and one.probe]
+    rows: list[Row] = []
+    if plain:
+        rows += await tx.rows(_CLAIM, lease, lease_s, *columns(plain, "brand_id", "endpoint_id", "oldest", "newest"))
+    if heads:
+        rows += await tx.rows(_CLAIM_HEADS, lease, lease_s, *columns(heads, "brand_id", "endpoint_id", "rows"))
+    if probes:
+        rows += await tx.rows(_CLAIM_PROBES, lease, lease_s, *columns(probes, "brand_id", "endpoint_id"))
+    return rows
+
+
+async def move_on(tx: Tx, looked_at: Sequence[UUID], claimed: Collection[UUID]) -> None:
+    """Note when each endpoint is looked at next: at once and behind the others, later, or not at all.
+
+    One that something was claimed of is looked at again within a second: a delivery may have been committed meanwhile
+    by somebody who saw the endpoint due and left it at that.
+    """
     await tx.execute(
         """WITH next AS MATERIALIZED (
-             SELECT e.endpoint_id, (SELECT min(d.next_at) FROM delivery d
-                                    WHERE d.brand_id = e.brand_id AND d.endpoint_id = e.endpoint_id) AS next_at
-             FROM endpoint_due e WHERE e.endpoint_id = ANY ($1::uuid[])),
-           gone AS (DELETE FROM endpoint_due e USING next WHERE e.endpoint_id = next.endpoint_id
-                    AND next.next_at IS NULL)
-           UPDATE endpoint_due e SET next_at = greatest(next.next_at, now())
-           FROM next WHERE e.endpoint_id = next.endpoint_id AND next.next_at IS NOT NULL""",
-        list(endpoint_ids),
+             SELECT e.endpoint_id,
+                    CASE WHEN p.state = 'disabled' THEN now() + interval '1 hour'
+                         WHEN p.held_until > now() THEN p.held_until
+                         ELSE greatest(now(), least(w.next_at, CASE WHEN l.claimed THEN now() + '1 second' END))
+                    END AS next_at,
+                    w.next_at IS NULL AND NOT l.claimed AS idle
+             FROM unnest($1::uuid[], $2::boolean[]) AS l(endpoint_id, claimed)
+             JOIN endpoint_due e ON e.endpoint_id = l.endpoint_id
+             LEFT JOIN endpoint p ON p.brand_id = e.brand_id AND p.id = e.endpoint_id AND p.deleted_at IS NULL
+             LEFT JOIN LATERAL (SELECT d.next_at FROM delivery d
+                                WHERE d.brand_id = e.brand_id AND d.endpoint_id = e.endpoint_id
+                                ORDER BY d.next_at LIMIT 1) w ON true),
+           gone AS (DELETE FROM endpoint_due e USING next WHERE e.endpoint_id = next.endpoint_id AND next.idle)
+           UPDATE endpoint_due e SET next_at = next.next_at
+           FROM next WHERE e.endpoint_id = next.endpoint_id AND NOT next.idle""",
+        list(looked_at),
+        [endpoint_id in claimed for endpoint_id in looked_at],
     )
+
+
+async def find_forgotten(tx: Tx) -> int:
+    """Mark endpoints that have work and nobody who looks at them, and return how many there were.
+
+    There should be none for longer than a second: this is the net under `outbox.mark_due`.
+    """
+    done = await tx.execute(
+        """INSERT INTO endpoint_due AS e (endpoint_id, brand_id, next_at)
+           SELECT f.id, f.brand_id, f.due_at
+           FROM (SELECT p.id, p.brand_id,
+                        greatest(now(), p.held_until, CASE WHEN p.state = 'healthy' THEN w.next_at END) AS due_at
+                 FROM endpoint p
+                 CROSS JOIN LATERAL (SELECT d.next_at FROM delivery d
+                                     WHERE d.brand_id = p.brand_id AND d.endpoint_id = p.id
+                                     ORDER BY d.next_at LIMIT 1) w
+                 WHERE p.state <> 'disabled' OR p.deleted_at IS NOT NULL) f
+           WHERE NOT EXISTS (SELECT FROM endpoint_due k WHERE k.endpoint_id = f.id AND k.next_at <= f.due_at)
+           ON CONFLICT (endpoint_id) DO UPDATE SET next_at = excluded.next_at WHERE e.next_at > excluded.next_at"""
+    )
+    return int(done.rpartition(" ")[2])
 
 
 async def event_bodies(tx: Tx, rows: Sequence[Row]) -> dict[UUID, Row]:
@@ -99,9 +195,9 @@ async def end(tx: Tx, lost: Sequence[tuple[Row, str]]) -> None:
         """WITH gone AS (
              DELETE FROM delivery d USING unnest($1::uuid[], $2::uuid[], $3::text[]) AS l(brand_id, id, state)
              WHERE d.brand_id = l.brand_id AND d.id = l.id
-             RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, l.state, d.attempt)
-           INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts)
-           SELECT brand_id, id, event_id, endpoint_id, state, attempt - 1 FROM gone""",
+             RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, l.state, d.attempt, d.replay_id)
+           INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
+           SELECT brand_id, id, event_id, endpoint_id, state, attempt - 1, replay_id FROM gone""",
         [row["brand_id"] for row, _ in lost],
         [row["id"] for row, _ in lost],
         [state for _, state in lost],
@@ -112,29 +208,33 @@ _ATTEMPTS = """
   WITH a AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
                          $8::smallint[], $9::text[], $10::int[], $11::bytea[], $12::timestamptz[], $13::text[],
-                         $14::float8[], $15::boolean[])
+                         $14::float8[], $15::boolean[], $16::boolean[], $17::boolean[])
       AS a(brand_id, id, delivery_id, event_id, endpoint_id, lease, number, status, fault, duration_ms, excerpt,
-           started_at, state, retry_s, counts)),
+           started_at, state, retry_s, logged, step, probe)),
   logged AS (
     INSERT INTO attempt (brand_id, id, delivery_id, event_id, endpoint_id, number, status, fault, duration_ms,
-                         excerpt, started_at)
-    SELECT brand_id, id, delivery_id, event_id, endpoint_id, number, status, fault, duration_ms, excerpt, started_at
-    FROM a WHERE counts)"""
+                         excerpt, started_at, probe)
+    SELECT brand_id, id, delivery_id, event_id, endpoint_id, number, status, fault, duration_ms, excerpt, started_at,
+           probe
+    FROM a WHERE logged)"""
 _WRITE_ENDED = f"""{_ATTEMPTS},
   gone AS (
     DELETE FROM delivery d USING a WHERE d.brand_id = a.brand_id AND d.id = a.delivery_id AND d.lease = a.lease
-    RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, a.state, d.attempt)
-  INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts)
-  SELECT brand_id, id, event_id, endpoint_id, state, attempt FROM gone"""
+    RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, a.state, d.attempt, d.replay_id)
+  INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
+  SELECT brand_id, id, event_id, endpoint_id, state, attempt, replay_id FROM gone RETURNING delivery_id"""
 _WRITE_AGAIN = f"""{_ATTEMPTS}
   UPDATE delivery d SET next_at = now() + a.retry_s * interval '1 second', lease = NULL,
-    attempt = d.attempt - CASE WHEN a.counts THEN 0 ELSE 1 END
+    attempt = d.attempt - CASE WHEN a.step THEN 0 ELSE 1 END
   FROM a WHERE d.brand_id = a.brand_id AND d.id = a.delivery_id AND d.lease = a.lease"""
 
 
-async def write_ended(tx: Tx, done: Sequence[Done]) -> None:
-    """Log these attempts and end their deliveries with the outcome in `state`, if the lease still holds."""
-    await tx.execute(_WRITE_ENDED, *_columns(done))
+async def write_ended(tx: Tx, done: Sequence[Done]) -> set[UUID]:
+    """Log these attempts and end their deliveries with the outcome in `state`, if the lease still holds.
+
+    Returns the ids of the deliveries that ended by it.
+    """
+    return {row["delivery_id"] for row in await tx.rows(_WRITE_ENDED, *_columns(done))}
 
 
 async def write_again(tx: Tx, done: Sequence[Done]) -> None:
@@ -142,7 +242,10 @@ async def write_again(tx: Tx, done: Sequence[Done]) -> None:
     await tx.execute(_WRITE_AGAIN, *_columns(done))
     due: dict[UUID, tuple[UUID, float]] = {}
     for one in done:
-        endpoint, wait = one.parcel.endpoint, one.retry_s or 0.0
+        endpoint = one.parcel.endpoint
+        wait = one.retry_s or 0.0
+        if not one.parcel.probe:  # a probe is held for by its own lease, which ends here
+            wait = outbox.wait_for(endpoint, wait)
         due[endpoint.id] = (endpoint.brand_id, min(wait, due.get(endpoint.id, (endpoint.brand_id, wait))[1]))
     await outbox.mark_due(tx, due)
 
@@ -153,7 +256,7 @@ def _columns(done: Sequence[Done]) -> list[list[object]]:
         (
             one.parcel.brand_id, ids.new(), one.parcel.delivery_id, one.parcel.event_id, one.parcel.endpoint.id,
             one.parcel.lease, one.parcel.attempt, one.answer.status, one.answer.fault, one.answer.duration_ms,
-            one.answer.excerpt, one.started_at, one.state, one.retry_s, one.counts,
+            one.answer.excerpt, one.started_at, one.state, one.retry_s, one.logged, one.step, one.parcel.probe,
         )
         for one in ordered
     ]  # fmt: skip

@@ -6,19 +6,26 @@ receiver does raises out of `Sender.post` or holds a connection past its deadlin
 """
 
 from quixess.events.outward.addresses import Policy, forbidden
-from quixess.events.outward.answers import Answer, Fault
+from quixess.events.outward.answers import OURS, Answer, Fault
+from quixess.events.outward.headers import ForbiddenHeader, check_headers
+from quixess.events.outward.names import Resolver, SystemResolver
+from quixess.events.outward.proxies import Proxy, read_proxy
 from quixess.events.outward.sender import Sender
 from quixess.events.outward.urls import ForbiddenUrl, check_url
-from quixess.events.outward.wire import Resolver, SystemResolver
 
 __all__ = [
+    "OURS",
     "Answer",
     "Fault",
+    "ForbiddenHeader",
     "ForbiddenUrl",
     "Policy",
+    "Proxy",
     "Resolver",
     "Sender",
     "SystemResolver",
+    "check_headers",
     "check_url",
     "forbidden",
+    "read_proxy",
 ]

@@ -1,0 +1,76 @@
+"""Windows: how many attempts may be in flight at once, for each endpoint and in all.
+
+A window grows while its endpoint answers and halves when it chokes. None takes more than a quarter of the places that
+are left, so that hanging endpoints slow themselves and nobody else.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from quixess.events.outward import Answer, Fault
+
+FIRST, _WIDEST = 4, 256
+_PLACES = 1024
+_TRIP_AFTER = 10  # failures in a row; more than the ladder has steps, so that one bad event never stops the others
+
+
+@dataclass(slots=True)
+class Window:
+    """One endpoint's places. `failures` counts attempts in a row that failed."""
+
+    size: float = FIRST
+    taken: int = 0
+    failures: int = 0
+    since: datetime | None = None
+
+    def learn(self, answer: Answer) -> bool:
+        """Take an answer into account; True when the endpoint has failed so often that it should be probed."""
+        if answer.ok:
+            self.size = min(self.size + 1, _WIDEST)
+            self.failures = 0
+            return False
+        if answer.status == 429 or answer.fault in {Fault.timeout, Fault.connect_timeout}:
+            self.size = max(self.size / 2, 1)
+        self.failures += 1
+        return self.failures >= _TRIP_AFTER
+
+
+class Windows:
+    """The windows of one process."""
+
+    def __init__(self) -> None:
+        self._windows: dict[UUID, Window] = {}
+        self._taken = 0
+
+    def of(self, endpoint_id: UUID) -> Window:
+        """Give an endpoint's window."""
+        return self._windows.setdefault(endpoint_id, Window())
+
+    def room(self, endpoint_id: UUID) -> int:
+        """Say how many more attempts of an endpoint may start now."""
+        window = self.of(endpoint_id)
+        fair = max((_PLACES - self._taken) // 4, 1 if self._taken < _PLACES else 0)
+        return max(min(int(window.size), fair) - window.taken, 0)
+
+    def full(self) -> list[UUID]:
+        """Name the endpoints that have attempts in flight and room for no more."""
+        return [key for key, window in self._windows.items() if window.taken and self.room(key) == 0]
+
+    def take(self, endpoint_id: UUID) -> None:
+        """Take a place."""
+        self.of(endpoint_id).taken += 1
+        self._taken += 1
+
+    def give_back(self, endpoint_id: UUID) -> None:
+        """Return a place."""
+        self.of(endpoint_id).taken -= 1
+        self._taken -= 1
+
+    def note_state(self, endpoint_id: UUID, since: datetime | None) -> None:
+        """Start small again with an endpoint that came back, whichever process found it so."""
+        window = self.of(endpoint_id)
+        if window.since != since:
+            if window.since is not None:
+                window.size, window.failures = FIRST, 0
+            window.since = since
