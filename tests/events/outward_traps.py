@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from quixess.events import outward
 
 LOOPBACK = (ipaddress.IPv4Network("127.0.0.0/8"),)
-LOCAL = outward.Policy(allow_http=True, ports=None, networks=LOOPBACK)
+LOCAL = outward.Policy(allow_http=True, ports=None, networks=LOOPBACK, show_private_answers=True)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 Play = Callable[["Visit"], Awaitable[None]]
@@ -121,6 +121,50 @@ class Names:
 
 
 class HangingNames:
+    """A DNS that never answers."""
+
     async def addresses(self, host: str) -> Sequence[str]:
         await asyncio.Event().wait()
         return []
+
+
+class PatchyNames:
+    """A DNS that answers with 127.0.0.1, except for names that begin with `hang`."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.heal = asyncio.Event()
+
+    async def addresses(self, host: str) -> Sequence[str]:
+        self.asked.append(host)
+        if host.startswith("hang"):
+            await self.heal.wait()
+        return ["127.0.0.1"]
+
+
+class Relay:
+    """A proxy for CONNECT and for absolute URLs. Every host leads to `port` on this machine."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.heads: list[str] = []
+
+    async def __call__(self, visit: Visit) -> None:
+        head = await visit.reader.readuntil(b"\r\n\r\n")
+        self.heads.append(head.decode())
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            if head.startswith(b"CONNECT "):
+                visit.say(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                writer.write(head)
+            await asyncio.gather(_pump(visit.reader, writer), _pump(reader, visit.writer))
+        finally:
+            writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while piece := await reader.read(65536):
+        writer.write(piece)
+        await writer.drain()
+    writer.transport.abort()

@@ -11,7 +11,9 @@ from aiohttp import web
 
 from quixess import access
 from quixess.database.core import Database
-from quixess.events import directory, outbox
+from quixess.events import directory, listing, replays
+from quixess.events.listing import Filter
+from quixess.events.replays import Verdict
 from quixess.vault import Keyring
 from tests.messages import hooks
 from tests.world import Receiver, World, eventually, serving
@@ -75,13 +77,15 @@ async def outcomes(world: World) -> list[tuple[str, int]]:
 async def listed(world: World) -> list[tuple[str, int]]:
     """What an operator sees: the state of each event and its attempts, newest first."""
     async with world.rooms.db.transaction() as tx:
-        rows = await outbox.list_events(tx, world.brand_id)
-    return [(row["state"], row["attempts"]) for row in rows]
+        found = await listing.list_events(tx, world.brand_id, Filter())
+    return [(one.state, one.attempts) for one in found]
 
 
 async def replay(world: World, event_id: UUID, brand_id: UUID | None = None) -> list[UUID] | None:
+    """Deliver one event again; gives the ids of the new deliveries, None when there is no such event."""
     async with world.rooms.db.transaction() as tx:
-        return await outbox.replay(tx, world.rooms.keyring, brand_id or world.brand_id, event_id)
+        verdict, made = await replays.replay_event(tx, world.rooms.keyring, brand_id or world.brand_id, event_id)
+    return None if verdict is Verdict.UNKNOWN else made
 
 
 async def found_brand(db: Database, keyring: Keyring, receiver: Receiver, name: str = "Bordercart") -> UUID:

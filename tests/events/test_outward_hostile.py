@@ -109,7 +109,6 @@ async def test_a_receiver_that_accepts_and_says_nothing_is_a_timeout():
     assert (answer.status, answer.fault) == (None, Fault.timeout)
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_a_receiver_that_does_not_read_is_a_timeout_and_its_connection_is_dropped():
     look, taken = asyncio.Event(), []
 
@@ -127,7 +126,6 @@ async def test_a_receiver_that_does_not_read_is_a_timeout_and_its_connection_is_
     assert sum(taken) < len(LARGE)
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_an_answer_before_the_request_was_read_counts_and_closes():
     async def play(visit):
         await visit.reader.readuntil(b"\r\n\r\n")

@@ -1,6 +1,7 @@
 """What a good receiver sees, how connections are kept, and what of its wishes is heard."""
 
 import asyncio
+import dataclasses
 import email.utils
 import os
 import resource
@@ -88,6 +89,53 @@ async def test_a_connection_is_used_again():
         for _ in range(5):
             assert (await sender.post(receiver.url, b"{}", {})).ok
     assert len(receiver.visits) == 1
+
+
+async def test_two_brands_never_share_a_connection_even_to_one_host():
+    """Each visit is one connection; a brand comes back on its own and on nobody else's."""
+    heard: list[tuple[int, bytes]] = []
+
+    async def play(visit):
+        me = len(receiver.visits)
+        while request := await visit.hear():
+            heard.append((me, request[1]))
+            visit.say(traps.OK)
+
+    async with traps.trap(play) as receiver, outward.Sender(traps.LOCAL) as sender:
+        for brand in ("a", "b", "a", "b", "a"):
+            assert (await sender.post(receiver.url, brand.encode(), {}, pool=brand)).ok
+    assert heard == [(1, b"a"), (2, b"b"), (1, b"a"), (2, b"b"), (1, b"a")]
+
+
+async def test_a_large_event_arrives_whole():
+    """2 MiB: more than aiohttp takes as bytes without a warning, which would be an error here."""
+    body = bytes(range(256)) * 8192
+    heard: list[tuple[str, bytes]] = []
+
+    async def play(visit):
+        while request := await visit.hear():
+            heard.append(request)
+            visit.say(traps.OK)
+
+    async with traps.trap(play) as receiver, outward.Sender(traps.LOCAL) as sender:
+        for _ in range(2):
+            assert (await sender.post(receiver.url, body, {"Content-Type": "application/json"})).ok
+    assert [found == body for _, found in heard] == [True, True]
+    assert f"Content-Length: {len(body)}\r\n" in heard[0][0]
+    assert "Content-Type: application/json\r\n" in heard[0][0]
+    assert len(receiver.visits) == 1
+
+
+async def test_what_a_private_server_says_is_not_for_tenants_unless_the_operator_shows_it():
+    said = b"HTTP/1.1 500 No\r\nContent-Length: 6\r\n\r\nsecret"
+    hiding = dataclasses.replace(traps.LOCAL, show_private_answers=False)
+    async with traps.trap(traps.saying(said)) as inner:
+        async with outward.Sender(hiding) as sender:
+            hidden = await sender.post(inner.url, b"", {})
+        async with outward.Sender(traps.LOCAL) as sender:
+            shown = await sender.post(inner.url, b"", {})
+    assert (hidden.status, hidden.fault, hidden.excerpt, hidden.public) == (500, Fault.http_status, b"", False)
+    assert (shown.status, shown.fault, shown.excerpt, shown.public) == (500, Fault.http_status, b"secret", False)
 
 
 async def test_no_more_connections_are_kept_than_may_be_open():

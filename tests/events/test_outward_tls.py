@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ssl
+import warnings
 
 import pytest
 from cryptography import x509
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from quixess.events import outward
-from quixess.events.outward import Fault
+from quixess.events.outward import Fault, wire
 from tests.events import outward_traps as traps
 
 
@@ -79,6 +80,55 @@ async def test_an_expired_certificate_is_a_tls_error(tmp_path, names):
     ):
         answer = await sender.post(receiver.url_of("hooks.example.com", "https"), b"{}", {})
     assert answer.fault is Fault.tls_error
+
+
+async def test_tls_older_than_1_2_is_a_tls_error(tmp_path, names):
+    """The same server, the same trust: only the version is too old."""
+    server, pem = certificate(tmp_path)
+    trusting = wire.trusted()
+    trusting.load_verify_locations(pem)
+    async with traps.trap(traps.answer_well, tls=server) as receiver:
+        url = receiver.url_of("hooks.example.com", "https")
+        async with outward.Sender(traps.LOCAL, resolver=names, tls=trusting) as sender:
+            assert (await sender.post(url, b"{}", {})).ok
+        server.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            server.minimum_version = ssl.TLSVersion.TLSv1
+            server.maximum_version = ssl.TLSVersion.TLSv1_1
+        async with outward.Sender(traps.LOCAL, resolver=names, tls=trusting) as sender:
+            assert (await sender.post(url, b"{}", {})).fault is Fault.tls_error
+
+
+@pytest.mark.parametrize("said", [b"", b"\x15\x03\x01\x00\x02\x02\x46", b"\x16\x03\x03\x00\x04\x02\0\0\0"])
+@pytest.mark.parametrize("how", ["fin", "rst"])
+async def test_a_server_that_hangs_up_on_our_tls_greeting_is_a_tls_error(names, said, how):
+    """Without a word, with the alert "protocol version", or in the middle of its own greeting."""
+
+    async def play(visit):
+        await visit.reader.read(2000)
+        visit.say(said)
+        await visit.writer.drain()
+        if how == "fin":
+            visit.writer.close()
+            await visit.reader.read()
+
+    async with traps.trap(play) as receiver, outward.Sender(traps.LOCAL, resolver=names) as sender:
+        answer = await sender.post(receiver.url_of("hooks.example.com", "https"), b"{}", {})
+    assert answer.fault is Fault.tls_error
+
+
+async def test_a_tls_handshake_that_drips_ends_with_its_time(names):
+    async def play(visit):
+        await visit.reader.read(1)
+        visit.say(b"\x16\x03\x03\x3f\xff\x02")
+        await visit.say_for_ever(b"\0", pause_s=0.01)
+
+    async with (
+        traps.trap(play) as receiver,
+        outward.Sender(traps.LOCAL, resolver=names, connections=1, connect_timeout_s=0.2) as sender,
+    ):
+        answer = await sender.post(receiver.url_of("hooks.example.com", "https"), b"{}", {})
+    assert answer.fault in {Fault.connect_timeout, Fault.tls_error}
 
 
 async def test_a_plain_answer_to_a_tls_greeting_is_a_tls_error(names):

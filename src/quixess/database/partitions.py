@@ -4,8 +4,11 @@ A range of UUIDv7 ids is a range of time. Each table also has a default partitio
 never makes an insert fail.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 
@@ -15,6 +18,8 @@ from quixess.database import ids
 _DAILY = {"intake": "id", "event": "id", "attempt": "id", "outcome": "delivery_id"}
 _MONTHLY = {"message": "id", "message_status": "message_id"}
 _DAYS_AHEAD = 3
+_DROP_WAIT_MS = 500  # who waits for a table makes everybody after him wait too
+_UPPER = re.compile(r"TO \('([0-9a-f-]+)'\)")
 _LOCK = 0x51_58_50_41_52  # one number for all Quixess processes of a database
 
 
@@ -36,6 +41,44 @@ async def ensure(connection: asyncpg.Connection, today: date | None = None) -> N
     finally:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def drop(connection: asyncpg.Connection, before: Mapping[str, date]) -> list[str]:
+    """Drop the partitions that end on or before a day, given by table, and return their names.
+
+    Old rows in default partitions go too. What `intake_todo` still lists is kept: it moves to the default partition of
+    `intake`. `connection` must own the tables; a busy table is left for the next time.
+    """
+    await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+    try:
+        await connection.execute(f"SET lock_timeout = {_DROP_WAIT_MS}")
+        return [name for table, day in sorted(before.items()) for name in await _drop_old(connection, table, day)]
+    except asyncpg.LockNotAvailableError:
+        return []
+    finally:
+        if not connection.is_closed():
+            await connection.execute("SELECT pg_advisory_unlock($1)", _LOCK)
+
+
+async def _drop_old(connection: asyncpg.Connection, table: str, day: date) -> list[str]:
+    end = ids.floor(_midnight(day))
+    rows = await connection.fetch(
+        """SELECT c.relname AS name, pg_get_expr(c.relpartbound, c.oid) AS bounds
+           FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = $1::text::regclass""",
+        table,
+    )
+    bounds = {row["name"]: _UPPER.search(row["bounds"]) for row in rows}
+    old = sorted(name for name, bound in bounds.items() if bound is not None and UUID(bound[1]) <= end)
+    for name in old:
+        async with connection.transaction():
+            await connection.execute(f"ALTER TABLE {table} DETACH PARTITION {name}")
+            if table == "intake":
+                await connection.execute(f"INSERT INTO intake SELECT b.* FROM {name} b JOIN intake_todo USING (id)")
+            await connection.execute(f"DROP TABLE {name}")
+    listed = "AND NOT EXISTS (SELECT FROM intake_todo t WHERE t.id = d.id)" if table == "intake" else ""
+    key = (_DAILY | _MONTHLY)[table]
+    await connection.execute(f"DELETE FROM {table}_default d WHERE d.{key} < '{end}' {listed}")
+    return old
 
 
 async def _make_missing(connection: asyncpg.Connection, day: date) -> None:

@@ -16,6 +16,7 @@ from quixess.events.outbox import Parcel
 from quixess.events.outward import Answer
 
 _ENDPOINTS_A_CLAIM = 25
+_EXPIRED_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,22 @@ async def end(tx: Tx, lost: Sequence[tuple[Row, str]]) -> None:
         [row["id"] for row, _ in lost],
         [state for _, state in lost],
     )
+
+
+async def expire(tx: Tx, before: UUID) -> int:
+    """End deliveries whose event is older than this id, as `expired`, some thousands at once; return how many."""
+    done = await tx.execute(
+        """WITH old AS MATERIALIZED (
+             SELECT brand_id, id FROM delivery WHERE event_id < $1 LIMIT $2 FOR UPDATE SKIP LOCKED),
+           gone AS (
+             DELETE FROM delivery d USING old WHERE d.brand_id = old.brand_id AND d.id = old.id
+             RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, d.attempt, d.replay_id)
+           INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
+           SELECT brand_id, id, event_id, endpoint_id, 'expired', attempt, replay_id FROM gone""",
+        before,
+        _EXPIRED_AT_ONCE,
+    )
+    return int(done.rpartition(" ")[2])
 
 
 _ATTEMPTS = """
