@@ -2,44 +2,68 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import structlog
 
-from quixess import idempotency
+from quixess import idempotency, notices, retention
 from quixess.database import partitions
 from quixess.database.core import Database
 from quixess.errors import QuixessError
 from quixess.events.delivery import Deliveries
+from quixess.events.replaying import Replays
+from quixess.media.fetching import Fetching
 from quixess.messages.receiving import Receiving
 from quixess.messages.settling import Settling
+from quixess.retention import Keep
 from quixess.templates import Sync
 
 _SETTLE_EVERY_S = 1.0
+_REPLAY_EVERY_S = 0.2
 _SWEEP_EVERY_S = 5.0
 _POLL_EVERY_S = 1.0
 _UPKEEP_EVERY_S = 3600.0
 _log = structlog.get_logger()
 
 
-async def run(db: Database, sync: Sync, receiving: Receiving, deliveries: Deliveries, settling: Settling) -> None:
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """The rooms a worker works in, and what it keeps for how long."""
+
+    db: Database
+    sync: Sync
+    receiving: Receiving
+    deliveries: Deliveries
+    replays: Replays
+    settling: Settling
+    fetching: Fetching
+    keep: Keep
+
+
+async def run(rooms: Rooms) -> None:
     """Run every loop until cancelled. A loop that fails says so and goes on: none takes the others down."""
 
     async def settle() -> None:
-        await settling.run_once()
+        await rooms.settling.run_once()
 
     async def upkeep() -> None:
-        async with db.owner() as connection:
+        async with rooms.db.owner() as connection:
             await partitions.ensure(connection)
-        async with db.transaction() as tx:
+        async with rooms.db.transaction() as tx:
             await idempotency.sweep(tx)
+            await notices.sweep(tx)
+        await retention.enforce(rooms.db, rooms.keep)
 
     async with asyncio.TaskGroup() as loops:
-        loops.create_task(_keep_running("receiving", receiving.run))
-        loops.create_task(_keep_running("deliveries", deliveries.run))
+        loops.create_task(_keep_running("receiving", rooms.receiving.run))
+        loops.create_task(_keep_running("deliveries", rooms.deliveries.run))
+        loops.create_task(_repeat("replays", rooms.replays.run_once, _REPLAY_EVERY_S))
+        loops.create_task(_keep_running("media", rooms.fetching.run))
         loops.create_task(_repeat("settling", settle, _SETTLE_EVERY_S))
-        loops.create_task(_repeat("sweep", deliveries.find_forgotten, _SWEEP_EVERY_S))
-        loops.create_task(_repeat("templates", sync.poll, _POLL_EVERY_S))
+        loops.create_task(_repeat("sweep", rooms.deliveries.find_forgotten, _SWEEP_EVERY_S))
+        loops.create_task(_repeat("templates", rooms.sync.poll, _POLL_EVERY_S))
         loops.create_task(_repeat("upkeep", upkeep, _UPKEEP_EVERY_S))
+        loops.create_task(_repeat("media sweep", rooms.fetching.sweep, _UPKEEP_EVERY_S))
 
 
 async def _keep_running(name: str, loop: Callable[[], Awaitable[None]]) -> None:

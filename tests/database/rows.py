@@ -17,6 +17,7 @@ INSERTS = {
         VALUES ($1, $2, $2, '1', 'signup_otp', 'en_US', 'AUTHENTICATION', 'APPROVED', '[]')""",
     "contact": "INSERT INTO contact (brand_id, id, phone) VALUES ($1, $2, '12818184370')",
     "phone_alias": "INSERT INTO phone_alias (brand_id, phone, contact_id) VALUES ($1, '12818184370', $2)",
+    "user_alias": "INSERT INTO user_alias (brand_id, user_id, contact_id) VALUES ($1, 'US.1048', $2)",
     "conversation": "INSERT INTO conversation (brand_id, id, connection_id, contact_id) VALUES ($1, $2, $2, $2)",
     "message": """INSERT INTO message (brand_id, id, connection_id, conversation_id, direction, type, state, rank,
                                        content, occurred_at)
@@ -36,6 +37,11 @@ INSERTS = {
         VALUES ($1, $2, $2, $2, $2, 1, 0, now())""",
     "outcome": """INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts)
         VALUES ($1, $2, $2, $2, 'delivered', 1)""",
+    "replay": """INSERT INTO replay (brand_id, id, event_ids, digest, position, last, actor)
+        VALUES ($1, $2, '{}', '', $2, $2, 'test')""",
+    "notice": f"""WITH {_OWNER}
+        INSERT INTO notice (brand_id, id, waba_id, field, value, digest, occurred_at)
+        VALUES ($1, $2, '1', 'security', '{{}}', $2::uuid::text::bytea, now())""",
     "audit": "INSERT INTO audit (brand_id, id, actor, action, object) VALUES ($1, $2, 'test', 'looked', 'nothing')",
     "feed": "INSERT INTO feed (brand_id, id, kind, object_id) VALUES ($1, $2, 'message', $2)",
     # No tenant table, but append-only and partitioned like one.

@@ -12,6 +12,7 @@ from quixess import idempotency
 from quixess.database import ids
 from quixess.database.core import Database, Row, Tx
 from quixess.events import queue
+from quixess.events.queue import Share
 from quixess.messages import store, threads, todos
 from quixess.messages.model import State
 from quixess.messages.store import Settled
@@ -86,18 +87,19 @@ async def planner(request: pytest.FixtureRequest, dsn: str, db: Database) -> Asy
 async def test_a_delivery_claim_reads_by_index_only(planner: Planner) -> None:
     endpoint, lease = ids.new(), ids.new()
     await queue.due_endpoints(planner, [endpoint])
-    await queue.claim_rows(planner, [(BRAND, endpoint, 4)], lease, 30)
+    shares = [Share(BRAND, endpoint, 8), Share(BRAND, endpoint, 4, ordered=True), Share(BRAND, endpoint, 1, probe=True)]
+    await queue.claim_rows(planner, shares, lease, 30)
     await queue.event_bodies(planner, [{"brand_id": BRAND, "event_id": endpoint}])  # type: ignore[list-item]
-    await queue.move_on(planner, [endpoint])
+    await queue.move_on(planner, shares, [endpoint])
 
-    assert len(planner.plans) == 4
+    assert len(planner.plans) == 6
     assert planner.scans() == set()
 
 
 async def test_a_delivery_claim_looks_only_at_what_is_due(planner: Planner) -> None:
     """By the order of the index: no sort, and what is parked behind is never touched."""
     await queue.due_endpoints(planner, [])
-    await queue.claim_rows(planner, [(BRAND, ids.new(), 4)], ids.new(), 30)
+    await queue.claim_rows(planner, [Share(BRAND, ids.new(), 4)], ids.new(), 30)
 
     nodes = [node for plan in planner.plans for node in walk(plan)]
     used = {node["Index Name"]: node["Index Cond"] for node in nodes if "Index Name" in node and "Index Cond" in node}

@@ -48,5 +48,5 @@ def made_at(value: UUID) -> datetime:
 
 
 def floor(moment: datetime) -> UUID:
-    """Give the smallest UUIDv7 of a moment: the bound of a partition or of a time filter."""
-    return UUID(int=(int(moment.timestamp() * 1000) << 80) | 0x7000_8000_0000_0000_0000)
+    """Give the smallest UUIDv7 of a moment: the bound of a partition or of a time filter. Time begins in 1970."""
+    return UUID(int=(max(int(moment.timestamp() * 1000), 0) << 80) | 0x7000_8000_0000_0000_0000)

@@ -118,7 +118,7 @@ class Deliveries:
                 lease = ids.new()
                 rows = await queue.claim_rows(tx, shares, lease, self.lease_s)
                 await self._load(tx, rows, lease, hand_off)
-                await queue.move_on(tx, [one.endpoint_id for one in shares], {row["endpoint_id"] for row in rows})
+                await queue.move_on(tx, shares, {row["endpoint_id"] for row in rows})
         return len(rows)
 
     async def _rest(self) -> None:
@@ -134,13 +134,17 @@ class Deliveries:
         return [self._share(row, share) for row in due]
 
     def _share(self, row: Row, share: int) -> Share:
-        self._windows.note_state(row["endpoint_id"], row["state_since"])
+        brand_id, endpoint_id, ordered = row["brand_id"], row["endpoint_id"], bool(row["ordered"])
+        self._windows.note_state(endpoint_id, row["state_since"])
+        if row["state"] == State.DISABLED:
+            return Share(brand_id, endpoint_id, 0, held_s=outbox.SWITCHED_OFF_S)
+        if row["held_s"] > 0:
+            return Share(brand_id, endpoint_id, 0, held_s=row["held_s"])
         # A window may have filled, or shrunk below what it holds, since the due endpoints were asked for.
-        rows = min(share, self._windows.room(row["endpoint_id"]))
-        if row["held"] or row["state"] == State.DISABLED:
-            rows = 0
-        probe = row["state"] == State.FAILING and rows > 0
-        return Share(row["brand_id"], row["endpoint_id"], rows, ordered=bool(row["ordered"]), probe=probe)
+        rows = min(share, self._windows.room(endpoint_id))
+        if row["state"] == State.FAILING and rows:
+            return Share(brand_id, endpoint_id, 1, ordered, probe=True, held_s=self.lease_s)
+        return Share(brand_id, endpoint_id, rows, ordered)
 
     async def _load(self, tx: Tx, rows: Sequence[Row], lease: UUID, hand_off: outbox.HandOff) -> None:
         """Make parcels of claimed rows, each with its place in the window taken."""

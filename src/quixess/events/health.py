@@ -67,8 +67,8 @@ async def hold_for_probe(tx: Tx, endpoints: Sequence[tuple[UUID, UUID]], seconds
 async def resume(tx: Tx, brand_id: UUID, endpoint_id: UUID) -> None:
     """Let everything that waits for an endpoint go on at once: it recovered, or was enabled."""
     await tx.execute(
-        """UPDATE delivery SET next_at = now() WHERE brand_id = $1 AND id IN (
-             SELECT id FROM delivery WHERE brand_id = $1 AND endpoint_id = $2 AND lease IS NULL AND next_at > now()
+        """UPDATE delivery SET next_at = now() WHERE brand_id = $1 AND ctid IN (
+             SELECT ctid FROM delivery WHERE brand_id = $1 AND endpoint_id = $2 AND lease IS NULL AND next_at > now()
              ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)""",
         brand_id,
         endpoint_id,

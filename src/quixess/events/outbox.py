@@ -18,7 +18,7 @@ from quixess.events.endpoints import DEFAULT_TYPES, Endpoint, State
 from quixess.events.envelope import VERSION
 from quixess.vault import Keyring
 
-_SWITCHED_OFF_S = 3600.0
+SWITCHED_OFF_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def wait_for(endpoint: Endpoint, wait_s: float) -> float:
 
     One that is held or switched off is looked at no earlier than it may get something.
     """
-    return _SWITCHED_OFF_S if endpoint.state == State.DISABLED else max(wait_s, endpoint.held_s)
+    return SWITCHED_OFF_S if endpoint.state == State.DISABLED else max(wait_s, endpoint.held_s)
 
 
 async def mark_due(tx: Tx, due: Mapping[UUID, tuple[UUID, float]]) -> None:

@@ -16,6 +16,7 @@ from quixess.events.outbox import Parcel
 from quixess.events.outward import Answer
 
 _ENDPOINTS_A_CLAIM = 25
+_BOTH_ENDS = 8
 _EXPIRED_AT_ONCE = 5000
 
 
@@ -38,18 +39,22 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many rows of one endpoint to claim, and how: from both ends of the queue, only heads, or one as a probe."""
+    """How many rows of one endpoint to claim, and how: from both ends of the queue, only heads, or one as a probe.
+
+    Nothing more is claimed for `held_s` seconds.
+    """
 
     brand_id: UUID
     endpoint_id: UUID
     rows: int
     ordered: bool = False
     probe: bool = False
+    held_s: float = 0.0
 
     @property
     def newest(self) -> int:
         """Half of a larger share is taken from the new end, so that a backlog never stands before what comes in."""
-        return self.rows // 2
+        return self.rows // 2 if self.rows >= _BOTH_ENDS else 0
 
     @property
     def oldest(self) -> int:
@@ -63,7 +68,8 @@ async def due_endpoints(tx: Tx, full: Sequence[UUID]) -> list[Row]:
     Those whose window is full here are left to others and to later.
     """
     return await tx.rows(
-        """SELECT d.endpoint_id, d.brand_id, e.state, e.state_since, e.ordered, e.held_until > now() AS held
+        """SELECT d.endpoint_id, d.brand_id, e.state, e.state_since, e.ordered,
+                  coalesce(extract(epoch FROM e.held_until - now()), 0)::float8 AS held_s
            FROM endpoint_due d
            LEFT JOIN endpoint e ON e.brand_id = d.brand_id AND e.id = d.endpoint_id AND e.deleted_at IS NULL
            WHERE d.next_at <= now() AND d.endpoint_id <> ALL ($1::uuid[])
@@ -75,19 +81,19 @@ async def due_endpoints(tx: Tx, full: Sequence[UUID]) -> list[Row]:
 
 _LEASE = """
   UPDATE delivery d SET lease = $1, next_at = now() + $2 * interval '1 second', attempt = d.attempt + 1
-  FROM picked WHERE d.brand_id = picked.brand_id AND d.id = picked.id
+  FROM picked WHERE d.ctid = picked.ctid AND d.brand_id = picked.brand_id
   RETURNING d.brand_id, d.id, d.endpoint_id, d.event_id, d.attempt, d.replay_id"""
 _CLAIM = f"""
   WITH due AS MATERIALIZED (
     SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::int[], $6::int[]) AS due(brand_id, endpoint_id, oldest, newest)),
   picked AS MATERIALIZED (
-    SELECT o.brand_id, o.id FROM due CROSS JOIN LATERAL (
-      SELECT w.brand_id, w.id FROM delivery w
+    SELECT o.brand_id, o.ctid FROM due CROSS JOIN LATERAL (
+      SELECT w.brand_id, w.ctid FROM delivery w
       WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id AND w.next_at <= now()
       ORDER BY w.next_at LIMIT due.oldest FOR UPDATE SKIP LOCKED) o
-    UNION
-    SELECT n.brand_id, n.id FROM due CROSS JOIN LATERAL (
-      SELECT w.brand_id, w.id FROM delivery w
+    UNION ALL
+    SELECT n.brand_id, n.ctid FROM due CROSS JOIN LATERAL (
+      SELECT w.brand_id, w.ctid FROM delivery w
       WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id AND w.next_at <= now()
       ORDER BY w.next_at DESC LIMIT due.newest FOR UPDATE SKIP LOCKED) n)
   {_LEASE}"""
@@ -96,17 +102,17 @@ _HEAD = """(w.order_key IS NULL OR NOT EXISTS (
                 AND o.order_key = w.order_key AND o.id < w.id))"""
 _CLAIM_HEADS = f"""
   WITH picked AS MATERIALIZED (
-    SELECT h.brand_id, h.id FROM unnest($3::uuid[], $4::uuid[], $5::int[]) AS due(brand_id, endpoint_id, rows)
+    SELECT h.brand_id, h.ctid FROM unnest($3::uuid[], $4::uuid[], $5::int[]) AS due(brand_id, endpoint_id, rows)
     CROSS JOIN LATERAL (
-      SELECT w.brand_id, w.id FROM delivery w
+      SELECT w.brand_id, w.ctid FROM delivery w
       WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id AND w.next_at <= now() AND {_HEAD}
       ORDER BY w.next_at LIMIT due.rows FOR UPDATE OF w SKIP LOCKED) h)
   {_LEASE}"""
 _CLAIM_PROBES = f"""
   WITH picked AS MATERIALIZED (
-    SELECT p.brand_id, p.id FROM unnest($3::uuid[], $4::uuid[]) AS due(brand_id, endpoint_id)
+    SELECT p.brand_id, p.ctid FROM unnest($3::uuid[], $4::uuid[]) AS due(brand_id, endpoint_id)
     CROSS JOIN LATERAL (
-      SELECT w.brand_id, w.id FROM delivery w
+      SELECT w.brand_id, w.ctid FROM delivery w
       WHERE w.brand_id = due.brand_id AND w.endpoint_id = due.endpoint_id
         AND (w.lease IS NULL OR w.next_at <= now()) AND {_HEAD}
       ORDER BY w.next_at LIMIT 1 FOR UPDATE OF w SKIP LOCKED) p)
@@ -128,31 +134,24 @@ async def claim_rows(tx: Tx, shares: Sequence[Share], lease: UUID, lease_s: floa
     return rows
 
 
-async def move_on(tx: Tx, looked_at: Sequence[UUID], claimed: Collection[UUID]) -> None:
-    """Note when each endpoint is looked at next: at once and behind the others, later, or not at all.
+async def move_on(tx: Tx, shares: Sequence[Share], claimed: Collection[UUID]) -> None:
+    """Note when each endpoint is looked at next: at once and behind the others, later, or not until it has work again.
 
     One that something was claimed of is looked at again within a second: a delivery may have been committed meanwhile
     by somebody who saw the endpoint due and left it at that.
     """
     await tx.execute(
-        """WITH next AS MATERIALIZED (
-             SELECT e.endpoint_id,
-                    CASE WHEN p.state = 'disabled' THEN now() + interval '1 hour'
-                         WHEN p.held_until > now() THEN p.held_until
-                         ELSE greatest(now(), least(w.next_at, CASE WHEN l.claimed THEN now() + '1 second' END))
-                    END AS next_at,
-                    w.next_at IS NULL AND NOT l.claimed AS idle
-             FROM unnest($1::uuid[], $2::boolean[]) AS l(endpoint_id, claimed)
-             JOIN endpoint_due e ON e.endpoint_id = l.endpoint_id
-             LEFT JOIN endpoint p ON p.brand_id = e.brand_id AND p.id = e.endpoint_id AND p.deleted_at IS NULL
-             LEFT JOIN LATERAL (SELECT d.next_at FROM delivery d
-                                WHERE d.brand_id = e.brand_id AND d.endpoint_id = e.endpoint_id
-                                ORDER BY d.next_at LIMIT 1) w ON true),
-           gone AS (DELETE FROM endpoint_due e USING next WHERE e.endpoint_id = next.endpoint_id AND next.idle)
-           UPDATE endpoint_due e SET next_at = next.next_at
-           FROM next WHERE e.endpoint_id = next.endpoint_id AND NOT next.idle""",
-        list(looked_at),
-        [endpoint_id in claimed for endpoint_id in looked_at],
+        """UPDATE endpoint_due e SET next_at = CASE
+             WHEN l.held_s > 0 THEN now() + l.held_s * interval '1 second'
+             ELSE coalesce(greatest(now(), least(w.next_at, CASE WHEN l.claimed THEN now() + interval '1 second' END)),
+                           'infinity') END
+           FROM unnest($1::uuid[], $2::uuid[], $3::float8[], $4::boolean[]) AS l(brand_id, endpoint_id, held_s, claimed)
+           LEFT JOIN LATERAL (SELECT d.next_at FROM delivery d
+                              WHERE d.brand_id = l.brand_id AND d.endpoint_id = l.endpoint_id
+                              ORDER BY d.next_at LIMIT 1) w ON true
+           WHERE e.endpoint_id = l.endpoint_id""",
+        *columns(shares, "brand_id", "endpoint_id", "held_s"),
+        [one.endpoint_id in claimed for one in shares],
     )
 
 
@@ -194,13 +193,15 @@ async def end(tx: Tx, lost: Sequence[tuple[Row, str]]) -> None:
         return
     await tx.execute(
         """WITH gone AS (
-             DELETE FROM delivery d USING unnest($1::uuid[], $2::uuid[], $3::text[]) AS l(brand_id, id, state)
-             WHERE d.brand_id = l.brand_id AND d.id = l.id
+             DELETE FROM delivery d
+             USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) AS l(brand_id, event_id, endpoint_id, state)
+             WHERE d.brand_id = l.brand_id AND d.event_id = l.event_id AND d.endpoint_id = l.endpoint_id
              RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, l.state, d.attempt, d.replay_id)
            INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
            SELECT brand_id, id, event_id, endpoint_id, state, attempt - 1, replay_id FROM gone""",
         [row["brand_id"] for row, _ in lost],
-        [row["id"] for row, _ in lost],
+        [row["event_id"] for row, _ in lost],
+        [row["endpoint_id"] for row, _ in lost],
         [state for _, state in lost],
     )
 
@@ -209,9 +210,9 @@ async def expire(tx: Tx, before: UUID) -> int:
     """End deliveries whose event is older than this id, as `expired`, some thousands at once; return how many."""
     done = await tx.execute(
         """WITH old AS MATERIALIZED (
-             SELECT brand_id, id FROM delivery WHERE event_id < $1 LIMIT $2 FOR UPDATE SKIP LOCKED),
+             SELECT brand_id, ctid FROM delivery WHERE event_id < $1 LIMIT $2 FOR UPDATE SKIP LOCKED),
            gone AS (
-             DELETE FROM delivery d USING old WHERE d.brand_id = old.brand_id AND d.id = old.id
+             DELETE FROM delivery d USING old WHERE d.ctid = old.ctid AND d.brand_id = old.brand_id
              RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, d.attempt, d.replay_id)
            INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
            SELECT brand_id, id, event_id, endpoint_id, 'expired', attempt, replay_id FROM gone""",
@@ -236,14 +237,16 @@ _ATTEMPTS = """
     FROM a WHERE logged)"""
 _WRITE_ENDED = f"""{_ATTEMPTS},
   gone AS (
-    DELETE FROM delivery d USING a WHERE d.brand_id = a.brand_id AND d.id = a.delivery_id AND d.lease = a.lease
+    DELETE FROM delivery d USING a
+    WHERE d.brand_id = a.brand_id AND d.event_id = a.event_id AND d.endpoint_id = a.endpoint_id AND d.lease = a.lease
     RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, a.state, d.attempt, d.replay_id)
   INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
   SELECT brand_id, id, event_id, endpoint_id, state, attempt, replay_id FROM gone RETURNING delivery_id"""
 _WRITE_AGAIN = f"""{_ATTEMPTS}
   UPDATE delivery d SET next_at = now() + a.retry_s * interval '1 second', lease = NULL,
     attempt = d.attempt - CASE WHEN a.step THEN 0 ELSE 1 END
-  FROM a WHERE d.brand_id = a.brand_id AND d.id = a.delivery_id AND d.lease = a.lease"""
+  FROM a
+  WHERE d.brand_id = a.brand_id AND d.event_id = a.event_id AND d.endpoint_id = a.endpoint_id AND d.lease = a.lease"""
 
 
 async def write_ended(tx: Tx, done: Sequence[Done]) -> set[UUID]:
@@ -268,7 +271,7 @@ async def write_again(tx: Tx, done: Sequence[Done]) -> None:
 
 
 def _columns(done: Sequence[Done]) -> list[list[object]]:
-    ordered = sorted(done, key=lambda one: one.parcel.delivery_id)
+    ordered = sorted(done, key=lambda one: (one.parcel.event_id, one.parcel.endpoint.id))
     rows = [
         (
             one.parcel.brand_id, ids.new(), one.parcel.delivery_id, one.parcel.event_id, one.parcel.endpoint.id,

@@ -10,22 +10,27 @@ ALTER TABLE endpoint
   ADD COLUMN headers bytea,
   ALTER COLUMN schedule_s TYPE double precision[] USING schedule_s::double precision[];
 
--- A second delivery of an event to the same endpoint may only begin when the first has ended.
+-- A second delivery of an event to the same endpoint may only begin when the first has ended: they are the key. Each
+-- index of this table is written four times in the life of a delivery.
 ALTER TABLE delivery ADD COLUMN replay_id uuid;
 DROP INDEX delivery_event;
-CREATE UNIQUE INDEX delivery_event ON delivery (brand_id, event_id, endpoint_id);
+ALTER TABLE delivery DROP CONSTRAINT delivery_pkey, ADD PRIMARY KEY (brand_id, event_id, endpoint_id);
 CREATE INDEX delivery_replay ON delivery (brand_id, replay_id) WHERE replay_id IS NOT NULL;
 
 -- A probe is an attempt that takes no step of the ladder: it asks whether a failing endpoint answers again.
 ALTER TABLE attempt ADD COLUMN probe boolean NOT NULL DEFAULT false;
 ALTER TABLE outcome ADD COLUMN replay_id uuid;
 
--- A durable job that delivers past events again. `wanted` is what was asked for, `position` the last event looked at,
--- `last` the newest that counts. One that stopped half-way goes on from its position.
+-- A durable job that delivers past events again: those of `event_ids`, or everything that failed since a time. `position`
+-- is the last event looked at, `last` the newest that counts. One that stopped half-way goes on from its position.
 CREATE TABLE replay (
   brand_id uuid NOT NULL,
   id uuid NOT NULL,
-  wanted json NOT NULL,
+  event_ids uuid[],
+  failed_since timestamptz,
+  until timestamptz,
+  types text[],
+  endpoint_id uuid,
   digest bytea NOT NULL,
   state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'done', 'cancelled')),
   position uuid NOT NULL,
@@ -37,12 +42,18 @@ CREATE TABLE replay (
   actor text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz,
-  next_at timestamptz,
-  lease uuid,
-  PRIMARY KEY (brand_id, id)
+  next_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (brand_id, id),
+  CHECK ((event_ids IS NULL) <> (failed_since IS NULL))
 );
 CREATE INDEX replay_due ON replay (next_at) WHERE state = 'running';
 CREATE UNIQUE INDEX replay_running ON replay (brand_id, digest) WHERE state = 'running';
+
+-- Failures are few among outcomes: what failed since a time is found without reading what did not. The first of the
+-- three lists and replays them, the second counts what became of a replay, the third finds the events of a message.
+CREATE INDEX outcome_failed ON outcome (brand_id, event_id, endpoint_id) WHERE state <> 'delivered';
+CREATE INDEX outcome_replay ON outcome (brand_id, replay_id, state) WHERE replay_id IS NOT NULL;
+CREATE INDEX event_message ON event (brand_id, message_id) WHERE message_id IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON replay TO quixess_writer;
 GRANT SELECT ON replay TO quixess_reader;
