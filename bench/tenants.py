@@ -10,7 +10,7 @@ from quixess import access, connections, templates
 from quixess.access import Scope
 from quixess.connections import Facts, Lines
 from quixess.database.core import Database
-from quixess.events import endpoints
+from quixess.events import directory
 from quixess.vault import Keyring
 
 Result = TypeVar("Result")
@@ -35,7 +35,7 @@ def make(dsn: str, keyring: Keyring, name: str, event_url: str, graph_url: str |
         async with db.transaction() as tx:
             brand = await access.create_brand(tx, name)
             key, _ = await access.mint_key(tx, keyring, brand.id, name="bench", scopes=tuple(Scope), actor="bench")
-            endpoint, _ = await endpoints.set_url(tx, keyring, brand.id, event_url)
+            endpoint, _ = await directory.set_url(tx, keyring, brand.id, event_url)
         if graph_url is not None:
             await _connect(db, keyring, brand.id, graph_url)
         return Tenant(brand.id, endpoint.id, key, endpoint.secrets[0])
@@ -70,7 +70,7 @@ async def _connect(db: Database, keyring: Keyring, brand_id: UUID, graph_url: st
         await connections.connect(tx, keyring, brand_id, facts)
         connection = (await connections.active(tx, keyring, [brand_id]))[brand_id]
     lines = Lines(version="v25.0", timeout_s=10)
-    await templates.Sync(db, lines).run(connection)
+    await templates.Sync(db, keyring, lines, None).run(connection)
     await lines.close()
 
 

@@ -21,7 +21,7 @@ from quixess.access import Scope
 from quixess.cli import process
 from quixess.cli.process import Roles, Rooms
 from quixess.connections import Facts, Lines
-from quixess.events import endpoints
+from quixess.events import directory
 from quixess.settings import Settings
 from tests.simulator import driving
 
@@ -203,7 +203,7 @@ async def connect(rooms: Rooms, meta: driving.Simulator, brand_id: UUID, gateway
         connection_id = await connections.connect(tx, rooms.keyring, brand_id, facts)
         connection = (await connections.active(tx, rooms.keyring, [brand_id]))[brand_id]
     lines = Lines(version="v25.0", timeout_s=10)
-    await templates.Sync(rooms.db, lines).run(connection)
+    await templates.Sync(rooms.db, rooms.keyring, lines, None).run(connection)
     await lines.close()
     answer = await meta.subscribe_app(f"{gateway_url}/webhooks/meta/{facts.app_id}", facts.verify_token)
     assert answer.status == 200, answer.json
@@ -228,7 +228,7 @@ async def building(
         async with rooms.db.transaction() as tx:
             brand = await access.create_brand(tx, "Bordercart")
             key, _ = await access.mint_key(tx, rooms.keyring, brand.id, name="full", scopes=tuple(Scope), actor="test")
-            endpoint, _ = await endpoints.set_url(tx, rooms.keyring, brand.id, receiver.url)
+            endpoint, _ = await directory.set_url(tx, rooms.keyring, brand.id, receiver.url)
         connection_id = await connect(rooms, meta, brand.id, running.url)
         yield World(
             dsn=dsn,

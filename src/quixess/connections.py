@@ -1,5 +1,6 @@
 """Connections: a brand's WhatsApp Business Account, its phone number, and the sealed token that speaks for it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -9,6 +10,8 @@ from quixess.database.core import Database, Row, Tx
 from quixess.errors import QuixessError
 from quixess.meta.graph import Credentials, Graph
 from quixess.vault import Keyring, Place
+
+_LONGEST_ID = 64  # of a stray's, which may be anything; an index takes no more than 2,700 bytes
 
 
 class NotConnectable(ValueError):  # noqa: N818 - says what it is
@@ -66,6 +69,16 @@ class Number:
     display: str
 
 
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """An item of Meta's that belongs to nobody here. `about` is the phone number id or the WABA it was about."""
+
+    app_id: str
+    about: str
+    reason: str
+    intake_id: UUID
+
+
 class Lines:
     """The Graph clients of this process: one for each base URL, Meta's or a simulator's, opened when first used."""
 
@@ -116,8 +129,8 @@ async def connect(tx: Tx, keyring: Keyring, brand_id: UUID, facts: Facts) -> UUI
 async def disconnect_others(tx: Tx, brand_id: UUID, connection_id: UUID) -> None:
     """Disconnect every other number of a brand."""
     await tx.execute(
-        """UPDATE connection SET state = 'disconnected', updated_at = now()
-           WHERE brand_id = $1 AND id <> $2 AND state <> 'disconnected'""",
+        """UPDATE connection SET state = 'disconnected', closed_by = NULL, updated_at = now()
+           WHERE brand_id = $1 AND id <> $2 AND (state <> 'disconnected' OR closed_by IS NOT NULL)""",
         brand_id,
         connection_id,
     )
@@ -136,12 +149,13 @@ async def _keep_app(tx: Tx, keyring: Keyring, facts: Facts) -> None:
 async def _keep_connection(tx: Tx, keyring: Keyring, brand_id: UUID, connection_id: UUID, facts: Facts) -> None:
     await tx.execute(
         """INSERT INTO connection (brand_id, id, app_id, waba_id, phone_number_id, display_phone, verified_name,
-                                   graph_url, token, token_last4)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                   graph_url, token, token_last4, account_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now() - interval '1 minute')
            ON CONFLICT (brand_id, id) DO UPDATE SET app_id = excluded.app_id, waba_id = excluded.waba_id,
              display_phone = excluded.display_phone, verified_name = excluded.verified_name,
              graph_url = excluded.graph_url, token = excluded.token, token_last4 = excluded.token_last4,
-             state = 'active', state_reason = NULL, updated_at = now()""",
+             state = 'active', state_reason = NULL, closed_by = NULL, account_at = excluded.account_at,
+             updated_at = now()""",
         brand_id,
         connection_id,
         facts.app_id,
@@ -166,6 +180,18 @@ async def active(tx: Tx, keyring: Keyring, brand_ids: Sequence[UUID]) -> dict[UU
         list(set(brand_ids)),
     )
     return {row["brand_id"]: _connection(keyring, row) for row in rows}
+
+
+async def load(tx: Tx, keyring: Keyring, wanted: Sequence[tuple[UUID, UUID]]) -> list[Connection]:
+    """Load connections, each given as (brand, connection), whatever their state."""
+    rows = await tx.rows(
+        """SELECT c.*, a.secret AS app_secret FROM unnest($1::uuid[], $2::uuid[]) AS wanted(brand_id, id)
+           JOIN connection c ON c.brand_id = wanted.brand_id AND c.id = wanted.id
+           JOIN meta_app a ON a.id = c.app_id""",
+        [brand_id for brand_id, _ in wanted],
+        [connection_id for _, connection_id in wanted],
+    )
+    return [_connection(keyring, row) for row in rows]
 
 
 async def number_of(tx: Tx, brand_id: UUID, connection_id: UUID) -> dict[str, str] | None:
@@ -207,6 +233,37 @@ async def find_numbers(tx: Tx, phone_number_ids: Sequence[str]) -> dict[str, Num
         list(phone_number_ids),
     )
     return {row["phone_number_id"]: Number(*(row[name] for name in Number.__slots__)) for row in rows}
+
+
+async def find_accounts(tx: Tx, waba_ids: Sequence[str]) -> dict[str, list[Number]]:
+    """Find the numbers of these WABAs, whatever the brand and the app. An unknown WABA is missing from the answer."""
+    rows = await tx.rows(
+        """SELECT n.*, c.display_phone AS display FROM unnest($1::text[]) AS wanted(waba_id)
+           JOIN number n ON n.waba_id = wanted.waba_id
+           JOIN connection c ON c.brand_id = n.brand_id AND c.id = n.connection_id
+           ORDER BY n.brand_id, n.connection_id""",
+        list(waba_ids),
+    )
+    found: dict[str, list[Number]] = {}
+    for row in rows:
+        found.setdefault(row["waba_id"], []).append(Number(*(row[name] for name in Number.__slots__)))
+    return found
+
+
+async def count_strays(tx: Tx, strays: Sequence[Stray]) -> None:
+    """Count items that belong to no number or WABA of the app that signed them."""
+    last = {(one.app_id, one.about[:_LONGEST_ID], one.reason): one.intake_id for one in strays}
+    counted = Counter((one.app_id, one.about[:_LONGEST_ID], one.reason) for one in strays)
+    for key in sorted(counted):
+        await tx.execute(
+            """INSERT INTO stray AS s (app_id, phone_number_id, reason, items, last_intake_id)
+               VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (app_id, phone_number_id, reason) DO UPDATE
+                 SET items = s.items + excluded.items, last_intake_id = excluded.last_intake_id, last_at = now()""",
+            *key,
+            counted[key],
+            last[key],
+        )
 
 
 async def note_webhooks(tx: Tx, heard: Mapping[UUID, Number]) -> None:

@@ -44,6 +44,8 @@ INSERTS = {
         VALUES ($1, $2, '1', 'security', '{{}}', $2::uuid::text::bytea, now())""",
     "audit": "INSERT INTO audit (brand_id, id, actor, action, object) VALUES ($1, $2, 'test', 'looked', 'nothing')",
     "feed": "INSERT INTO feed (brand_id, id, kind, object_id) VALUES ($1, $2, 'message', $2)",
+    "media": """INSERT INTO media (brand_id, id, connection_id, message_id, meta_id, mime_type)
+        VALUES ($1, $2, $2, $2, '1', 'image/jpeg')""",
     # No tenant table, but append-only and partitioned like one.
     "intake": "INSERT INTO intake (id, app_id, body) VALUES ($2, $1::uuid::text, '')",
 }

@@ -12,7 +12,7 @@ from quixess.errors import QuixessError
 from tests.database import rows
 
 OURS, THEIRS = ids.new(), ids.new()
-NOT_A_TENANTS = {"api_key", "endpoint_due", "idempotency", "membership", "number", "unsettled", "wamid"}
+NOT_A_TENANTS = {"api_key", "endpoint_due", "idempotency", "media_todo", "membership", "number", "unsettled", "wamid"}
 TENANTS = sorted(rows.INSERTS.keys() - {"intake"})
 APPEND_ONLY = ("audit", "intake", "event", "attempt", "outcome")
 CATALOGUE = """

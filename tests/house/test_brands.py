@@ -18,7 +18,11 @@ FOR_ALL_BRANDS: dict[str, str] = {
     "access.revoke_key": "An operator's act on a global table; the audit row takes the brand of the key's own row.",
     "connections.find_numbers": "Tells which brand a number belongs to: joined by the brand in its row of `number`.",
     "events.queue.move_on": "A batch over brands: each endpoint's brand stands in its row of endpoint_due.",
+    "events.replaying.Replays.run_once": "The jobs of all brands in turns; each step takes the brand of its job.",
+    "connections.find_accounts": "Tells which brands a WABA belongs to: joined by the brand in its rows of `number`.",
     "messages.settling.Settling.run_once": "The sweep over all brands; every write goes by the brand of the row found.",
+    "notices.keeping.sweep": "Upkeep of all brands; how long is read from the row of the brand.",
+    "templates.sync.Sync.poll": "Takes due connections of all brands in turns; each list is kept under its own brand.",
 }
 
 NAMES_OF_A_BRAND = {"brand", "brand_id", "brand_ids"}

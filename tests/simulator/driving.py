@@ -18,7 +18,14 @@ PHONE = "+1 555 123 4567"
 DIGITS = "15551234567"
 CODE = "493817"
 QUICK = simulators.Settings(
-    sent_ms=5, delivered_ms=10, read_ms=15, review_delay_ms=5, retry_first_ms=5, slow_answer_s=0.2
+    sent_ms=5, delivered_ms=10, read_ms=15, review_delay_ms=5, ring_ms=5, retry_first_ms=5, slow_answer_s=0.2
+)
+FIELDS = (
+    *("messages", "calls", "history", "smb_message_echoes", "smb_app_state_sync", "user_preferences"),
+    *("message_template_status_update", "message_template_quality_update", "message_template_components_update"),
+    *("template_category_update", "account_update", "account_review_update", "account_alerts", "security"),
+    *("phone_number_quality_update", "phone_number_name_update", "business_capability_update"),
+    "business_username_update",
 )
 _PATIENCE_S = 10
 
@@ -58,9 +65,11 @@ class Receiver:
         assert [entry["status"] for entry in self.status_entries()] == list(wanted)
         return self.status_entries()
 
+    def entries(self) -> list[dict[str, Any]]:
+        return [entry for body, _ in self.posts for entry in json.loads(body)["entry"]]
+
     def changes(self) -> list[dict[str, Any]]:
-        bodies = (json.loads(body) for body, _ in self.posts)
-        return [change for body in bodies for entry in body["entry"] for change in entry["changes"]]
+        return [change for entry in self.entries() for change in entry["changes"]]
 
     def status_entries(self) -> list[dict[str, Any]]:
         return [entry for change in self.changes() for entry in change["value"].get("statuses", [])]
@@ -95,6 +104,22 @@ class Simulator:
             assert answer.status < 300, await answer.text()
             return await answer.json()
 
+    async def writes(self, message: dict[str, Any], phone: str = DIGITS) -> str:
+        """Write any message on a phone; returns its wamid."""
+        answer = await self.lever(f"phones/{phone}/messages", message)
+        return str(answer["wamid"])
+
+    async def calls(self, phone: str = DIGITS, **how: Any) -> str:
+        """Call the business from a phone; returns the call's id."""
+        answer = await self.lever(f"phones/{phone}/calls", how)
+        return str(answer["wacid"])
+
+    async def refused(self, path: str, body: Any) -> str:
+        """Pull a lever the wrong way; returns what it says."""
+        async with self.http.post(f"{self.base_url}/_sim/{path}", json=body) as answer:
+            assert answer.status == 400, await answer.text()
+            return str((await answer.json())["error"])
+
     async def subscribe(self, receiver: Receiver) -> Answer:
         answer = await self.subscribe_app(receiver.url, receiver.verify_token)
         await self.graph("POST", f"{self.world['waba_id']}/subscribed_apps")
@@ -105,7 +130,7 @@ class Simulator:
             "object": "whatsapp_business_account",
             "callback_url": url,
             "verify_token": verify_token,
-            "fields": "messages,message_template_status_update",
+            "fields": ",".join(FIELDS),
         }
         token = self.world["app_access_token"]
         return await self.graph("POST", f"{self.world['app_id']}/subscriptions", token=token, data=form)

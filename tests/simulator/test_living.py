@@ -32,7 +32,7 @@ async def test_a_restart_keeps_who_it_is_and_what_was_said_but_no_code(tmp_path:
             "base_url": "",
             "callback_url": receiver.url,
             "subscribed": True,
-            "fields": ["messages", "message_template_status_update"],
+            "fields": list(driving.FIELDS),
         }
         code, answer = (await second.lever(f"phones/{DIGITS}/messages"))["messages"]
         assert (code["forgotten"], code["text"], code["code"], code["opaque"]) == (True, "", None, "mark")

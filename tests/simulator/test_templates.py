@@ -60,7 +60,7 @@ async def test_a_new_template_waits_and_is_then_approved_by_webhook(simulator: S
         "event": "APPROVED",
         "message_template_id": int(answer.json["id"]),
         "message_template_name": "news",
-        "message_template_language": "en_US",
+        "message_template_language": "en-US",
         "reason": "NONE",
         "message_template_category": "MARKETING",
     }

@@ -12,7 +12,7 @@ import typer
 import uvloop
 
 from quixess import settings, simulator
-from quixess.cli import commands, ground, paint, process, supervisor
+from quixess.cli import commands, endpoints, events, ground, notices, paint, process, supervisor
 from quixess.database import migrate
 from quixess.errors import QuixessError
 from quixess.vault import VaultError
@@ -27,9 +27,10 @@ app = typer.Typer(
 )
 app.add_typer(commands.brands, name="brand")
 app.add_typer(commands.keys, name="key")
-app.add_typer(commands.endpoint, name="endpoint")
-app.add_typer(commands.events, name="events")
+app.add_typer(endpoints.endpoint, name="endpoint")
+app.add_typer(events.events, name="events")
 app.add_typer(commands.bodies, name="intake")
+app.add_typer(notices.told, name="notices")
 
 ReadyFd = Annotated[int | None, typer.Option(hidden=True)]
 Parent = Annotated[int | None, typer.Option(hidden=True)]

@@ -1,4 +1,4 @@
-"""What an operator does by hand: brands, keys, the endpoint, events, and Meta's bodies that need a look."""
+"""What an operator does by hand: brands, keys, and Meta's bodies that need a look."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -7,25 +7,16 @@ from uuid import UUID
 import typer
 
 from quixess import access
-from quixess.access import Brand, Key
-from quixess.cli import ground, paint, process
-from quixess.cli.ground import Ground
+from quixess.access import Key
+from quixess.cli import ground, paint
+from quixess.cli.ground import ACTOR, BrandOption, Ground
 from quixess.database import ids
-from quixess.database.core import Tx
-from quixess.events import endpoints, outbox, outward
 from quixess.events.envelope import moment
 from quixess.messages import todos
 
 brands = typer.Typer(help="Brands: the tenants of this installation.", no_args_is_help=True)
 keys = typer.Typer(help="API keys: each is one brand and a set of scopes.", no_args_is_help=True)
-endpoint = typer.Typer(help="Where a brand's events go.", no_args_is_help=True)
-events = typer.Typer(help="Events: what was told to whom.", no_args_is_help=True)
 bodies = typer.Typer(help="Meta's bodies that could not be worked off.", no_args_is_help=True)
-
-BrandOption = Annotated[
-    str | None, typer.Option("--brand", help="The brand's name or brd_… id; not needed while there is only one.")
-]
-_ACTOR = "cli"
 
 
 @brands.command("create")
@@ -77,10 +68,10 @@ def create_key(
 
     async def work(on: Ground) -> None:
         async with on.db.transaction() as tx:
-            owner = await _brand(tx, brand)
+            owner = await ground.pick_brand(tx, brand)
             expires_in = timedelta(days=days) if days else None
             secret, key = await access.mint_key(
-                tx, on.keyring, owner.id, name=name, scopes=scope, actor=_ACTOR, expires_in=expires_in, test=test
+                tx, on.keyring, owner.id, name=name, scopes=scope, actor=ACTOR, expires_in=expires_in, test=test
             )
         paint.say(secret)
         paint.step(f"{ids.show('key', key.id)} for {owner.name}: keep the secret now, it is not shown again.")
@@ -111,7 +102,7 @@ def extend_key(
 
     async def work(on: Ground) -> None:
         async with on.db.transaction() as tx:
-            key = await access.extend_scopes(tx, _key_id(key_id), add, actor=_ACTOR)
+            key = await access.extend_scopes(tx, _key_id(key_id), add, actor=ACTOR)
         paint.say(", ".join(key.scopes))
 
     ground.run(work)
@@ -123,65 +114,8 @@ def revoke_key(key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The
 
     async def work(on: Ground) -> None:
         async with on.db.transaction() as tx:
-            await access.revoke_key(tx, _key_id(key_id), actor=_ACTOR)
+            await access.revoke_key(tx, _key_id(key_id), actor=ACTOR)
         paint.say("revoked")
-
-    ground.run(work)
-
-
-@endpoint.command("set")
-def set_endpoint(url: str, brand: BrandOption = None) -> None:
-    """Send a brand's events to a URL. The signing secret is shown when the first URL is set."""
-
-    async def work(on: Ground) -> None:
-        outward.check_url(url, process.outward_policy(on.settings))
-        async with on.db.transaction() as tx:
-            owner = await _brand(tx, brand)
-            found, first = await endpoints.set_url(tx, on.keyring, owner.id, url)
-        if first:
-            paint.say(found.secrets[0])
-            paint.step("This secret signs every event: keep it now, it is not shown again.")
-        paint.step(f"Events of {owner.name} go to {url}")
-
-    ground.run(work)
-
-
-@events.command("list")
-def list_events(
-    brand: BrandOption = None, limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 25
-) -> None:
-    """List a brand's latest events and what became of them."""
-
-    async def work(on: Ground) -> None:
-        async with on.db.transaction() as tx:
-            owner = await _brand(tx, brand)
-        async with on.db.reading(owner.id) as tx:
-            found = await outbox.list_events(tx, owner.id, limit=limit)
-        rows = [
-            (ids.show("evt", row["id"]), row["type"], moment(row["occurred_at"]), row["state"], str(row["attempts"]))
-            for row in found
-        ]
-        paint.table(("id", "type", "occurred", "state", "attempts"), rows)
-
-    ground.run(work)
-
-
-@events.command("replay")
-def replay_event(
-    event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="The evt_… id.")], brand: BrandOption = None
-) -> None:
-    """Deliver an event again, with the same id."""
-
-    async def work(on: Ground) -> None:
-        wanted = ids.parse("evt", event_id)
-        async with on.db.transaction() as tx:
-            owner = await _brand(tx, brand)
-            made = await outbox.replay(tx, on.keyring, owner.id, wanted) if wanted else None
-        if made is None:
-            paint.fail(f"There is no event {event_id} of {owner.name}: `quixess events list` shows the latest.")
-        if not made:
-            paint.fail("Nobody to tell: the brand has no endpoint for this event, or one still waits for it.")
-        paint.say(f"queued {len(made)}")
 
     ground.run(work)
 
@@ -227,16 +161,6 @@ def _set_suspended(name: str, *, suspended: bool) -> None:
         paint.say("suspended" if suspended else "active")
 
     ground.run(work)
-
-
-async def _brand(tx: Tx, brand: str | None) -> Brand:
-    if brand is not None:
-        return await access.find_brand(tx, brand)
-    found = await access.list_brands(tx)
-    if len(found) != 1:
-        missing = "There is no brand yet: `quixess brand create NAME` makes one."
-        paint.fail(missing if not found else "There are several brands: say which one with --brand.")
-    return found[0]
 
 
 def _key_id(text: str) -> UUID:

@@ -14,13 +14,19 @@ from quixess.cli.ground import Ground
 from quixess.connections import Connection, Facts, Lines
 from quixess.database import ids
 from quixess.errors import QuixessError
-from quixess.events import endpoints
+from quixess.events import directory
 from quixess.intake import PATH
 
 _BRAND = "Demo"
 _KEPT = "demo.json"
 _KEYS = {"api_key": (Scope.SEND_OTP,), "full_key": tuple(Scope)}
-_FIELDS = ("messages", "message_template_status_update")
+_FIELDS = (
+    *("messages", "calls", "history", "smb_message_echoes", "smb_app_state_sync", "user_preferences"),
+    *("message_template_status_update", "message_template_quality_update", "message_template_components_update"),
+    *("template_category_update", "account_update", "account_review_update", "account_alerts", "security"),
+    *("phone_number_quality_update", "phone_number_name_update", "business_capability_update"),
+    "business_username_update",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ async def seed(on: Ground, simulator_url: str) -> Demo:
         connected = await connections.connect(tx, on.keyring, brand.id, _facts(world, simulator_url))
         await connections.disconnect_others(tx, brand.id, connected)
         known = await connections.active(tx, on.keyring, [brand.id])
-        endpoint, _ = await endpoints.reserve(tx, on.keyring, brand.id)
+        endpoint, _ = await directory.reserve(tx, on.keyring, brand.id)
     await _fetch_templates(on, known[brand.id])
     secrets = [await _key(on, brand, kept.get(name), scopes) for name, scopes in _KEYS.items()]
     found = Demo(ids.show("brd", brand.id), secrets[0], secrets[1], endpoint.url, endpoint.secrets[0])
@@ -92,7 +98,7 @@ def _facts(world: dict[str, Any], simulator_url: str) -> Facts:
 async def _fetch_templates(on: Ground, connection: Connection) -> None:
     lines = Lines(version=on.settings.graph_version, timeout_s=on.settings.send_timeout)
     try:
-        await templates.Sync(on.db, lines).run(connection)
+        await templates.Sync(on.db, on.keyring, lines, None).run(connection)
     finally:
         await lines.close()
 

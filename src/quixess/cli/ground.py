@@ -8,18 +8,27 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from quixess import connections, settings
+import typer
+
+from quixess import access, connections, settings
+from quixess.access import Brand
 from quixess.cli import paint, process
 from quixess.database import embedded, migrate
-from quixess.database.core import Database
+from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
 from quixess.settings import Settings, SettingsError
 from quixess.vault import Keyring, VaultError
 
 Result = TypeVar("Result")
 RUNNING = "up.json"
+ACTOR = "cli"
+"""Who the audit says it was."""
+
+BrandOption = Annotated[
+    str | None, typer.Option("--brand", help="The brand's name or brd_… id; not needed while there is only one.")
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,9 @@ def local(found: Settings) -> Settings:
     """Loosen what a laptop needs: tenants' endpoints may be plain http on any port of this machine."""
     loopback = ip_network("127.0.0.0/8")
     networks = found.webhook_networks if loopback in found.webhook_networks else (*found.webhook_networks, loopback)
-    return replace(found, webhook_http=True, webhook_ports=(), webhook_networks=networks)
+    return replace(
+        found, webhook_http=True, webhook_ports=(), webhook_networks=networks, webhook_private_answers=True
+    )
 
 
 @contextmanager
@@ -94,6 +105,17 @@ async def stand(found: Settings, dsn: str) -> AsyncIterator[Ground]:
         yield Ground(found, db, keyring)
     finally:
         await db.close()
+
+
+async def pick_brand(tx: Tx, brand: str | None) -> Brand:
+    """Find the brand that a command is about: the one it names, or the only one there is."""
+    if brand is not None:
+        return await access.find_brand(tx, brand)
+    found = await access.list_brands(tx)
+    if len(found) != 1:
+        missing = "There is no brand yet: `quixess brand create NAME` makes one."
+        paint.fail(missing if not found else "There are several brands: say which one with --brand.")
+    return found[0]
 
 
 def write_private(path: Path, facts: Mapping[str, object]) -> None:

@@ -4,12 +4,14 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
@@ -18,16 +20,24 @@ from quixess import app, connections, failpoints, logs, vault, worker
 from quixess.connections import Lines
 from quixess.database import migrate
 from quixess.database.core import Database
+from quixess.events import outward
 from quixess.events.delivery import Deliveries
 from quixess.events.outward import Policy, Sender
+from quixess.events.replaying import Replays
+from quixess.media.fetching import Fetching
+from quixess.media.shelf import Shelf
+from quixess.media.store import Disk
 from quixess.messages.receiving import Receiving
 from quixess.messages.sending import Sending
 from quixess.messages.settling import Settling
+from quixess.retention import Keep
 from quixess.settings import Settings
+from quixess.templates import Sync
 from quixess.vault import Keyring
 
 _PARENT_EVERY_S = 0.5
 _DRAIN_S = 20
+_FILES = 65_536  # sockets and files that a process may have open
 _log = structlog.get_logger()
 
 
@@ -41,14 +51,17 @@ class Roles:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What this process is made of. Without a worker there are no deliveries and no settling."""
+    """What this process is made of. Without a worker there are no deliveries, no settling and no fetching."""
 
     db: Database
     keyring: Keyring
+    sync: Sync
     sending: Sending
     receiving: Receiving
     deliveries: Deliveries | None
     settling: Settling | None
+    shelf: Shelf
+    fetching: Fetching | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,7 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
     logs.configure(settings.log_level, json=settings.log_json or not sys.stderr.isatty())
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # we say ourselves what starts and stops
     failpoints.arm(settings.fail_at)
+    raise_file_limit()
     stop = _stop_signal()
     async with running(settings, dsn, roles) as at_work:
         # What is alive now lives as long as the process: the collector need not walk through it on every run.
@@ -84,7 +98,7 @@ async def running(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[R
     """Run the parts of this process for the length of a block. Leaving it, finish what is under way."""
     await migrate.run(dsn)
     async with _furnish(settings, dsn, roles) as rooms:
-        loops = asyncio.create_task(_loops(rooms))
+        loops = asyncio.create_task(_loops(settings, rooms))
         try:
             async with _serving(settings, rooms) if roles.gateway else nullcontext() as url:
                 yield Running(url, rooms)
@@ -93,6 +107,18 @@ async def running(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[R
             with suppress(asyncio.CancelledError):
                 await loops
             await _drain(rooms)
+
+
+def raise_file_limit() -> None:
+    """Let this process have as many sockets as the system allows, 65,536 at most.
+
+    The usual soft limit of 1,024 is less than the deliveries that may be in flight, their kept connections included.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):  # macOS has a bound of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def read_keyring(settings: Settings) -> Keyring:
@@ -108,8 +134,19 @@ def outward_policy(settings: Settings) -> Policy:
         allow_http=settings.webhook_http,
         ports=frozenset(settings.webhook_ports) or None,
         networks=settings.webhook_networks,
+        closed_ports=_database_ports(settings.database_url),
         denied_hosts=frozenset(host.partition(":")[0] for host in settings.allowed_hosts),
+        show_private_answers=settings.webhook_private_answers,
     )
+
+
+def _database_ports(url: str | None) -> frozenset[int]:
+    """Read the ports of a PostgreSQL URL, which may name several hosts. The embedded one has none."""
+    if url is None:
+        return frozenset()
+    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition(":")[2] for host in hosts if not host.endswith("]")]
+    return frozenset(int(port) for port in ports if port.isdigit()) | {5432}
 
 
 @asynccontextmanager
@@ -117,7 +154,8 @@ async def _furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[
     keyring = read_keyring(settings)
     db = await Database.open(dsn)
     lines = Lines(version=settings.graph_version, timeout_s=settings.send_timeout)
-    sender = Sender(outward_policy(settings), total_timeout_s=settings.delivery_timeout)
+    proxy = outward.read_proxy(settings.egress_proxy_url) if settings.egress_proxy_url else None
+    sender = Sender(outward_policy(settings), total_timeout_s=settings.delivery_timeout, proxy=proxy)
     await sender.open()
     try:
         await connections.check_keyring(db, keyring)
@@ -129,20 +167,53 @@ async def _furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[
 
 
 def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lines: Lines, sender: Sender) -> Rooms:
-    deliveries = settling = None
+    deliveries = settling = fetching = None
+    files = Disk(settings.media_dir or settings.data_dir / "media")
     if roles.worker:
         deliveries = Deliveries(db, keyring, sender, ladder=settings.retry_ladder, lease_s=settings.delivery_lease)
         settling = Settling(
             db, keyring, deliveries, lease_s=settings.send_lease, unknown_after_s=settings.unknown_after
         )
-    sending = Sending(db, keyring, lines, deliveries, lease_s=settings.send_lease, unknown_wait_s=settings.unknown_wait)
-    receiving = Receiving(db, keyring, deliveries, lease_s=settings.delivery_lease, works=roles.worker)
-    return Rooms(db, keyring, sending, receiving, deliveries, settling)
+        fetching = Fetching(
+            db,
+            keyring,
+            lines,
+            files,
+            lease_s=settings.delivery_lease,
+            ladder=settings.retry_ladder,
+            keep_days=settings.media_days,
+        )
+    sync = Sync(db, keyring, lines, deliveries)
+    sending = Sending(
+        db, keyring, lines, sync, deliveries, lease_s=settings.send_lease, unknown_wait_s=settings.unknown_wait
+    )
+    receiving = Receiving(
+        db,
+        keyring,
+        deliveries,
+        lease_s=settings.delivery_lease,
+        works=roles.worker,
+        on_media=fetching.wake if fetching is not None else None,
+    )
+    return Rooms(db, keyring, sync, sending, receiving, deliveries, settling, Shelf(db, files), fetching)
 
 
-async def _loops(rooms: Rooms) -> None:
-    if rooms.deliveries is not None and rooms.settling is not None:
-        await worker.run(rooms.db, rooms.receiving, rooms.deliveries, rooms.settling)
+async def _loops(settings: Settings, rooms: Rooms) -> None:
+    if rooms.deliveries is not None and rooms.settling is not None and rooms.fetching is not None:
+        keep = Keep(events=settings.event_days, intake=settings.intake_days, messages=settings.message_days)
+        replays = Replays(rooms.db, rooms.keyring)
+        await worker.run(
+            worker.Rooms(
+                rooms.db,
+                rooms.sync,
+                rooms.receiving,
+                rooms.deliveries,
+                replays,
+                rooms.settling,
+                rooms.fetching,
+                keep,
+            )
+        )
 
 
 @asynccontextmanager
@@ -152,7 +223,7 @@ async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
     host, port = listener.getsockname()[:2]
     server = _Server(
         uvicorn.Config(
-            app.build(settings, rooms.db, rooms.keyring, rooms.sending, rooms.receiving),
+            app.build(settings, rooms.db, rooms.keyring, rooms.sending, rooms.receiving, rooms.shelf),
             http="httptools",
             ws="none",
             lifespan="off",
@@ -200,6 +271,8 @@ async def _drain(rooms: Rooms) -> None:
             await rooms.sending.close()
             if rooms.deliveries is not None:
                 await rooms.deliveries.stop()
+            if rooms.fetching is not None:
+                await rooms.fetching.stop()
     except TimeoutError:
         _log.warning("stopped with work under way; its leases end by themselves", after_s=_DRAIN_S)
 

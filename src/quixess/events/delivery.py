@@ -6,7 +6,7 @@ process died is due again when its lease ends. The row is deleted by the stateme
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -112,12 +112,12 @@ class Deliveries:
                 if not due:
                     return 0
                 shares = self._shares(due)
-                probed = [(one.brand_id, one.endpoint_id) for one in shares if one.probe]
+                probed = {one.endpoint_id: one.brand_id for one in shares if one.probe}
                 if probed:
                     await health.hold_for_probe(tx, probed, self.lease_s)
                 lease = ids.new()
                 rows = await queue.claim_rows(tx, shares, lease, self.lease_s)
-                await self._load(tx, rows, lease, hand_off)
+                await self._load(tx, rows, lease, probed, hand_off)
                 await queue.move_on(tx, shares, {row["endpoint_id"] for row in rows})
         return len(rows)
 
@@ -146,7 +146,9 @@ class Deliveries:
             return Share(brand_id, endpoint_id, 1, ordered, probe=True, held_s=self.lease_s)
         return Share(brand_id, endpoint_id, rows, ordered)
 
-    async def _load(self, tx: Tx, rows: Sequence[Row], lease: UUID, hand_off: outbox.HandOff) -> None:
+    async def _load(
+        self, tx: Tx, rows: Sequence[Row], lease: UUID, probed: Collection[UUID], hand_off: outbox.HandOff
+    ) -> None:
         """Make parcels of claimed rows, each with its place in the window taken."""
         known = await endpoints.of_brands(tx, self._keyring, [row["brand_id"] for row in rows])
         by_id = {endpoint.id: endpoint for found in known.values() for endpoint in found}
@@ -169,7 +171,7 @@ class Deliveries:
                     endpoint=endpoint,
                     attempt=row["attempt"],
                     lease=lease,
-                    probe=endpoint.state == State.FAILING,
+                    probe=endpoint.id in probed,
                     replay=row["replay_id"] is not None,
                 )
             )

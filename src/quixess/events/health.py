@@ -6,7 +6,7 @@ first probe that is answered brings it back, and what waited for a later step is
 is kept until somebody enables the endpoint again, or until retention (docs/events.md).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -53,13 +53,14 @@ async def apply(tx: Tx, turns: Sequence[Turn]) -> list[Draft]:
     return drafts
 
 
-async def hold_for_probe(tx: Tx, endpoints: Sequence[tuple[UUID, UUID]], seconds: float) -> None:
-    """Keep other processes from probing the same endpoints, each (brand, endpoint), until the answer or the lease."""
+async def hold_for_probe(tx: Tx, probed: Mapping[UUID, UUID], seconds: float) -> None:
+    """Keep others from probing the same endpoints, endpoint id → brand id, until the answer or the lease's end."""
     await tx.execute(
         """UPDATE endpoint e SET held_until = now() + $3 * interval '1 second'
            FROM unnest($1::uuid[], $2::uuid[]) AS p(brand_id, id)
            WHERE e.brand_id = p.brand_id AND e.id = p.id AND e.state = 'failing'""",
-        *(list(column) for column in zip(*sorted(endpoints), strict=True)),
+        [probed[endpoint_id] for endpoint_id in sorted(probed)],
+        sorted(probed),
         seconds,
     )
 

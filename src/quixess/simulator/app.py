@@ -9,16 +9,31 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
-from quixess.simulator import control, encoding, errors, gate, graph, messages, mint, page
+from quixess.simulator import (
+    account,
+    coexistence,
+    control,
+    encoding,
+    errors,
+    gate,
+    graph,
+    levers,
+    media,
+    messages,
+    mint,
+    page,
+    phones,
+    statuses,
+)
 from quixess.simulator.progress import Progress
 from quixess.simulator.webhooks import Courier
 from quixess.simulator.world import World
 
 VERSION = "/v{major:int}.{minor:int}"
 LARGEST_BODY = 4_000_000
-_LEVERS = "/_sim"
+_OURS = "/_sim"
 
 
 def build(world: World) -> Starlette:
@@ -36,22 +51,32 @@ def build(world: World) -> Starlette:
             await progress.close()
             await courier.close()
 
+    files = media.Media(world)
     meta = messages.Messages(world, progress, closing).routes()
+    meta += files.routes()
     meta += graph.Graph(world, courier, progress).routes()
-    levers = control.Control(world, courier, progress).routes()
+    ours = [*_levers(world, courier, progress, files), *page.routes(), *files.own_routes()]
     app = Starlette(
-        routes=[*levers, *page.routes(), Mount(VERSION, routes=meta), *meta],
-        middleware=[Middleware(gate.OwnPagesOnly, levers=_LEVERS)],
+        routes=[*ours, Mount(VERSION, routes=meta), *meta],
+        middleware=[Middleware(gate.OwnPagesOnly, levers=_OURS)],
         lifespan=live,
         max_body_size=LARGEST_BODY,
         exception_handlers={
             errors.GraphError: _graph_error,
-            control.MistakeError: _mistake,
+            levers.MistakeError: _mistake,
             HTTPException: _no_such_thing,
         },
     )
     app.state.closing = closing
     return app
+
+
+def _levers(world: World, courier: Courier, progress: Progress, files: media.Media) -> list[Route]:
+    routes = phones.Phones(world, courier, progress, files.told).routes()
+    routes += coexistence.Coexistence(world, courier, files.told).routes()
+    routes += account.Account(world, courier).routes()
+    routes += statuses.Statuses(world, courier).routes()
+    return routes + control.Control(world, courier, progress).routes()
 
 
 async def _graph_error(_request: Request, wrong: Exception) -> Response:
@@ -67,7 +92,7 @@ async def _mistake(_request: Request, wrong: Exception) -> Response:
 async def _no_such_thing(request: Request, wrong: Exception) -> Response:
     if not isinstance(wrong, HTTPException):
         raise wrong
-    if request.url.path.startswith(_LEVERS):
+    if request.url.path.startswith(_OURS):
         return JSONResponse({"error": wrong.detail}, wrong.status_code)
     if wrong.status_code == 405:
         return await _graph_error(request, errors.unknown_object(request.method, request.url.path))

@@ -1,25 +1,29 @@
 """Reads the body of `POST /{PNID}/messages` as strictly as Meta does, and no stricter."""
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from quixess.simulator import errors
+from quixess.simulator import errors, numbers
 from quixess.simulator.model import Json
 
-_PUNCTUATION = re.compile(r"[\s()+.-]")
 _LONGEST_TEXT = 4096
 _LONGEST_CAPTION = 1024
 _LONGEST_OPAQUE = 512
+Owner = Callable[[str], str | None]
 MEDIA = {"image", "audio", "video", "document", "sticker"}
 TYPES = MEDIA | {"text", "template", "location", "contacts", "reaction", "interactive"}
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A send that may be accepted: `to` as it was given, `phone` as digits, `content` under its type's key."""
+    """A send that may be accepted: `to` and `user_id` (Meta's `recipient`) as they were given, one of them at least.
 
-    to: str
+    `phone` is Meta's `wa_id` of the recipient, `content` stands under its type's key.
+    """
+
+    to: str | None
+    user_id: str | None
     phone: str
     type: str
     content: Any
@@ -35,32 +39,24 @@ class TemplateCall:
     components: list[Json]
 
 
-def digits(phone: str) -> str:
-    """Strip `+`, spaces and brackets; raises ValueError unless 7 to 15 digits remain."""
-    bare = _PUNCTUATION.sub("", phone)
-    if not (bare.isascii() and bare.isdigit() and 7 <= len(bare) <= 15):
-        raise ValueError("a phone number has 7 to 15 digits")
-    return bare
-
-
-def recipient(body: Json) -> str:
-    """Return the digits of `to`; raises GraphError 100, 131009 or 131062."""
+def recipient(body: Json, owner: Owner) -> str:
+    """Return the phone of `to`, or of the user id in `recipient`; raises GraphError 100 or 131009."""
     if body.get("messaging_product") != "whatsapp":
         raise errors.parameter("The parameter messaging_product is required.")
     to = body.get("to")
     if to is None and body.get("recipient"):
-        raise errors.coded(131062)
+        return _phone_of(body["recipient"], owner)
     if not isinstance(to, str) or not to.strip():
         raise errors.parameter("The parameter to is required.")
     try:
-        return digits(to)
+        return numbers.wa_id(to)
     except ValueError:
         raise errors.coded(131009, "Recipient phone number is not valid") from None
 
 
-def read(body: Json) -> Draft:
+def read(body: Json, owner: Owner) -> Draft:
     """Check the whole send as far as one can without knowing templates; raises GraphError."""
-    phone = recipient(body)
+    phone = recipient(body, owner)
     kind = body.get("type", "text")
     if kind not in TYPES:
         raise errors.parameter(f"Param type must be one of {{{', '.join(sorted(TYPES)).upper()}}}")
@@ -68,7 +64,14 @@ def read(body: Json) -> Draft:
     if not isinstance(content, list if kind == "contacts" else dict):
         raise errors.parameter(f"The parameter {kind} is required.")
     _check(kind, content)
-    return Draft(to=body["to"], phone=phone, type=kind, content=content, opaque=_opaque(body))
+    return Draft(
+        to=body.get("to"),
+        user_id=body.get("recipient"),
+        phone=phone,
+        type=kind,
+        content=content,
+        opaque=_opaque(body),
+    )
 
 
 def template_call(content: Json) -> TemplateCall:
@@ -98,6 +101,13 @@ def shown(draft: Draft) -> str:
         case _:
             caption = content.get("caption", "") if isinstance(content, dict) else ""
             return f"[{draft.type}] {caption}".strip()
+
+
+def _phone_of(user_id: Any, owner: Owner) -> str:
+    phone = owner(str(user_id))
+    if phone is None:
+        raise errors.coded(131009, "recipient is not the user id of a customer of this business")
+    return phone
 
 
 def _check(kind: str, content: Any) -> None:

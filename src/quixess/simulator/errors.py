@@ -92,6 +92,7 @@ CATALOGUE: dict[int, Known] = {
     133010: Known(400, "Account not registered"),
     135000: Known(400, "Generic user error"),
     137000: Known(400, "Recipient identity key hash mismatch"),
+    2593109: Known(400, "History sync is turned off by the business from the WhatsApp Business App"),
 }
 
 

@@ -36,7 +36,7 @@ class Messages:
         body = await gate.parameters(request)
         if body.get("status") == "read":
             return self._mark_read(body)
-        outcome = self._world.outcome_for(drafts.recipient(body))
+        outcome = self._world.outcome_for(drafts.recipient(body, self._world.owner))
         return await self._before(request, outcome) or await self._accept(body, outcome)
 
     def _mark_read(self, body: Json) -> Response:
@@ -58,7 +58,8 @@ class Messages:
         return None
 
     async def _accept(self, body: Json, outcome: Outcome) -> Response:
-        message = self._world.accept(drafts.read(body))
+        draft = drafts.read(body, self._world.owner)
+        message = self._world.accept(draft)
         if outcome.answer is Answer.STATUS_FIRST:
             await self._progress.at_once(message, outcome)
         else:
@@ -67,16 +68,20 @@ class Messages:
             return resets.Reset()
         if outcome.answer is Answer.SLOW:
             await self._pause()
-        return encoding.answer(_accepted(message))
+        return encoding.answer(_accepted(draft, message))
 
     async def _pause(self) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), self._world.settings.slow_answer_s)
 
 
-def _accepted(message: Message) -> Json:
+def _accepted(draft: drafts.Draft, message: Message) -> Json:
     shown: Json = {"id": message.wamid}
     if message.type == "template":
         shown["message_status"] = "accepted"
-    contacts = [{"input": message.to, "wa_id": message.phone}]
-    return {"messaging_product": "whatsapp", "contacts": contacts, "messages": [shown]}
+    contact: Json = {"input": draft.to or draft.user_id}
+    if draft.to is not None:
+        contact["wa_id"] = message.phone
+    if draft.user_id is not None:
+        contact["user_id"] = draft.user_id
+    return {"messaging_product": "whatsapp", "contacts": [contact], "messages": [shown]}

@@ -46,6 +46,15 @@ def wamid(phone: str, *, inbound: bool) -> str:
     return "wamid." + base64.b64encode(raw).decode()
 
 
+def wacid() -> str:
+    """Make the id of a call."""
+    return "wacid." + base64.b64encode(secrets.token_bytes(24)).decode()
+
+
+def conversation() -> str:
+    return secrets.token_hex(16)
+
+
 def trace_id() -> str:
     return "A" + secrets.token_urlsafe(16)
 

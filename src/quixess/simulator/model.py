@@ -1,7 +1,7 @@
 """What the simulated Meta knows, as plain records. Ids are text, times are Unix seconds (float)."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -9,6 +9,11 @@ Json = dict[str, Any]
 
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+
+
+RejectedReason = Literal[
+    "ABUSIVE_CONTENT", "INCORRECT_CATEGORY", "INVALID_FORMAT", "PROMOTIONAL", "SCAM", "TAG_CONTENT_MISMATCH"
+]
 
 
 class Direction(StrEnum):
@@ -25,6 +30,7 @@ class Tick(StrEnum):
     SENT = "sent"
     DELIVERED = "delivered"
     READ = "read"
+    PLAYED = "played"
     FAILED = "failed"
     RECEIVED = "received"
 
@@ -78,6 +84,8 @@ class Template(msgspec.Struct, kw_only=True):
     components: list[Json]
     parameter_format: str = "POSITIONAL"
     rejected_reason: str = "NONE"
+    quality: str = "UNKNOWN"
+    correct_category: Category | None = None
     message_send_ttl_seconds: int | None = None
 
 
@@ -114,11 +122,18 @@ class Message(msgspec.Struct, kw_only=True):
 
 
 class Phone(msgspec.Struct):
-    """A customer's phone. `number` is digits; `last_inbound_at` opened the 24 h window."""
+    """A customer's phone. `number` is digits; `last_inbound_at` opened the 24 h window.
+
+    With `hide_phone` Meta tells the business the `user_id` only, as it does of people with a username.
+    """
 
     number: str
     name: str = "Test phone"
     last_inbound_at: float | None = None
+    user_id: str | None = None
+    parent_user_id: str | None = None
+    username: str | None = None
+    hide_phone: bool = False
 
 
 class Subscription(msgspec.Struct):
@@ -137,6 +152,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     read_ms: Milliseconds = 1500
     auto_read: bool = True
     review_delay_ms: Milliseconds = 3000
+    review_rejects: RejectedReason | None = None
+    ring_ms: Milliseconds = 2000
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     batch_wait_ms: Milliseconds = 50
     slow_answer_s: Seconds = 30.0
@@ -150,4 +167,25 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
 
     outcome: str
     count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    to: str | None = None
+
+
+class File(msgspec.Struct, kw_only=True):
+    """A file that Meta keeps: a customer's, or one that the business uploaded. In memory only."""
+
+    id: str
+    data: bytes
+    mime_type: str
+    filename: str | None
+    inbound: bool
+    at: float
+    base_url: str
+
+
+class MediaFault(msgspec.Struct, forbid_unknown_fields=True):
+    """A scripted outcome for the next `count` downloads, of one file or of any. `to` is where `redirect` leads."""
+
+    fault: Literal["wrong_bytes", "short", "cut", "redirect", "not_found", "error", "html"]
+    count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    id: str | None = None
     to: str | None = None

@@ -39,6 +39,8 @@ _NAMED: dict[str, Outcome] = {
     "no_status": Outcome(ticks=()),
     "never_read": Outcome(ticks=(Tick.SENT, Tick.DELIVERED)),
     "read_without_delivered": Outcome(ticks=(Tick.SENT, Tick.READ)),
+    "played": Outcome(ticks=(Tick.SENT, Tick.DELIVERED, Tick.READ, Tick.PLAYED)),
+    "backwards": Outcome(ticks=(Tick.READ, Tick.DELIVERED, Tick.SENT)),
 } | {answer.value: Outcome(answer=answer) for answer in Answer if answer is not Answer.PROMPT}
 
 

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from quixess.simulator import payloads
-from quixess.simulator.model import Message, Template, TemplateStatus, Tick
+from quixess.simulator import calls, payloads, verdicts
+from quixess.simulator.model import Message, Phone, Template, TemplateStatus, Tick
 from quixess.simulator.outcomes import Outcome
 from quixess.simulator.webhooks import Courier
 from quixess.simulator.world import World
 
 _REENGAGEMENT = 131047
+_ALL = (Tick.SENT, Tick.DELIVERED, Tick.READ)
 
 
 class Progress:
@@ -31,16 +32,15 @@ class Progress:
         await self._go(message, [(tick, 0, error) for tick, _, error in timeline])
 
     def review(self, template: Template) -> None:
-        """Tell the status of a new template; a pending one is approved after `review_delay_ms`."""
+        """Tell the status of a new template; a pending one is decided after `review_delay_ms`."""
         self._spawn(self._review(template))
 
     def announce(self, template: Template) -> None:
-        self._courier.post(payloads.TEMPLATE_FIELD, payloads.template_status(template))
+        self._courier.post(verdicts.STATUS_FIELD, verdicts.status(template, self._world.now()))
 
-    def received(self, message: Message) -> None:
-        """Tell that a customer wrote."""
-        name = self._world.phones[message.phone].name
-        self._courier.post(payloads.STATUS_FIELD, payloads.inbound(self._world.identity, message, name))
+    def ring(self, call: calls.Call, duration_s: int | None) -> None:
+        """Tell a call, and after `ring_ms` its end; `duration_s` None: nobody answered."""
+        self._spawn(self._ring(call, duration_s))
 
     async def phone_reads(self, phone: str) -> int:
         """Let the customer open the chat: every delivered message becomes read. Returns how many did."""
@@ -69,8 +69,13 @@ class Progress:
             return [(Tick.FAILED, settings.sent_ms, fail)]
         ticks = outcome.ticks
         if ticks is None:
-            ticks = (Tick.SENT, Tick.DELIVERED, Tick.READ)[: 3 if settings.auto_read else 2]
-        delays = {Tick.SENT: settings.sent_ms, Tick.DELIVERED: settings.delivered_ms, Tick.READ: settings.read_ms}
+            ticks = _ALL[: 3 if settings.auto_read else 2]
+        delays = {
+            Tick.SENT: settings.sent_ms,
+            Tick.DELIVERED: settings.delivered_ms,
+            Tick.READ: settings.read_ms,
+            Tick.PLAYED: settings.read_ms,
+        }
         return [(tick, delays[tick], None) for tick in ticks]
 
     async def _go(self, message: Message, timeline: list[tuple[Tick, int, int | None]]) -> None:
@@ -84,15 +89,21 @@ class Progress:
         """Tell, and wait for the first attempt, so that the ticks of one message leave in order."""
         billed = tick is Tick.SENT or (tick in {Tick.DELIVERED, Tick.READ} and message.status is not Tick.DELIVERED)
         self._world.advance(message, tick, error)
-        value = payloads.status(self._world.identity, message, tick, at=self._world.now(), billed=billed)
-        await self._courier.post(payloads.STATUS_FIELD, value)
+        phone = self._world.phones.get(message.phone) or Phone(number=message.phone)
+        value = payloads.status(self._world.identity, phone, message, tick, at=self._world.now(), billed=billed)
+        await self._courier.post(payloads.MESSAGES, value)
 
     async def _review(self, template: Template) -> None:
         if template.status is TemplateStatus.PENDING:
             await asyncio.sleep(self._world.settings.review_delay_ms / 1000)
-            if not self._world.approve(template):
+            if not self._world.decide(template):
                 return
         self.announce(template)
+
+    async def _ring(self, call: calls.Call, duration_s: int | None) -> None:
+        await self._courier.post(calls.FIELD, call.connect())
+        await asyncio.sleep(self._world.settings.ring_ms / 1000)
+        self._courier.post(calls.FIELD, call.terminate(self._world.now(), duration_s))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -122,9 +122,11 @@ def listed(template: Template) -> Json:
         "status": template.status.value,
         "category": template.category.value,
         "rejected_reason": template.rejected_reason,
-        "quality_score": {"score": "UNKNOWN"},
+        "quality_score": {"score": template.quality},
         "id": template.id,
     }
+    if template.correct_category is not None:
+        row["correct_category"] = template.correct_category.value
     if template.message_send_ttl_seconds is not None:
         row["message_send_ttl_seconds"] = template.message_send_ttl_seconds
     return row

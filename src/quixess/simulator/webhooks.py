@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import hmac
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import aiohttp
 
@@ -18,16 +19,20 @@ REMEMBERED_POSTS = 1_000
 _AT_ONCE = 64
 _READ_OF_ANSWER = 65_536
 _CHANGES_PER_ENTRY = 2
-_FIELD_WITHOUT_TIME = "messages"
+_CHAT_FIELDS = {"calls", "history", "messages", "smb_app_state_sync", "smb_message_echoes", "user_preferences"}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One `changes[]` item. `at` (Unix seconds) becomes `entry.time`, which `messages` has not."""
+    """One `changes[]` item. `at` (Unix seconds) becomes `entry.time`, which fields about chats have not.
+
+    `account` is the entry's id: the WABA, or a business whose partner we are.
+    """
 
     field: str
     value: Json
     at: int
+    account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ class Courier:
             task.cancel()
         return cancelled
 
-    def post(self, field: str, value: Json) -> asyncio.Future[None]:
+    def post(self, field: str, value: Json, account: str | None = None) -> asyncio.Future[None]:
         """Queue one change. The future is done after the first attempt, whatever came of it.
 
         Nothing is sent, silently, when the app or the WABA is not subscribed: as with Meta.
@@ -92,7 +97,7 @@ class Courier:
         if url is None:
             _settle(tried)
             return tried
-        self._gathering.append(_Waiting(url, Change(field, value, int(self._world.now())), tried))
+        self._gathering.append(_Waiting(url, self._change(field, value, account), tried))
         settings = self._world.settings
         if len(self._gathering) >= settings.batch_size:
             self._flush()
@@ -107,7 +112,7 @@ class Courier:
 
     async def post_change(self, field: str, value: Json) -> int | None:
         """Post one change once, whether or not the field is subscribed."""
-        return await self.post_now(self._body([Change(field, value, int(self._world.now()))]), field=field)
+        return await self.post_now(self._body([self._change(field, value)]), field=field)
 
     async def redeliver(self, last: int, *, rebatch: bool) -> list[int | None]:
         """Post the last `last` bodies again, byte for byte, or their changes as one body per address."""
@@ -168,11 +173,15 @@ class Courier:
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return None
 
+    def _change(self, field: str, value: Json, account: str | None = None) -> Change:
+        return Change(field, value, int(self._world.now()), account or self._world.identity.waba_id)
+
     def _body(self, changes: list[Change]) -> bytes:
-        waba = self._world.identity.waba_id
-        folded = _fold(changes)
-        pairs = [folded[at : at + _CHANGES_PER_ENTRY] for at in range(0, len(folded), _CHANGES_PER_ENTRY)]
-        entries = [_entry(waba, pair) for pair in pairs]
+        entries = [
+            _entry(account, some[at : at + _CHANGES_PER_ENTRY])
+            for account, some in ((key, list(group)) for key, group in groupby(_fold(changes), _account))
+            for at in range(0, len(some), _CHANGES_PER_ENTRY)
+        ]
         return encoding.webhook({"object": "whatsapp_business_account", "entry": entries})
 
     def _http(self) -> aiohttp.ClientSession:
@@ -198,17 +207,30 @@ def _fold(changes: list[Change]) -> list[Change]:
     folded: list[Change] = []
     for change in changes:
         before = folded[-1] if folded else None
-        if before and len(before.value.get("statuses", ())) == 1 == len(change.value.get("statuses", ())):
-            both = before.value["statuses"] + change.value["statuses"]
-            folded[-1] = Change(before.field, before.value | {"statuses": both}, before.at)
+        if before and _lone_status(before) and _lone_status(change):
+            folded[-1] = replace(before, value=_joined(before.value, change.value))
         else:
             folded.append(change)
     return folded
 
 
-def _entry(waba: str, changes: list[Change]) -> Json:
-    entry: Json = {"id": waba}
-    if any(change.field != _FIELD_WITHOUT_TIME for change in changes):
+def _lone_status(change: Change) -> bool:
+    return change.field == "messages" and len(change.value.get("statuses", ())) == 1
+
+
+def _joined(one: Json, other: Json) -> Json:
+    both = one | {"statuses": one["statuses"] + other["statuses"]}
+    people = one.get("contacts", []) + [new for new in other.get("contacts", []) if new not in one.get("contacts", [])]
+    return both | ({"contacts": people} if people else {})
+
+
+def _account(change: Change) -> str:
+    return change.account
+
+
+def _entry(account: str, changes: list[Change]) -> Json:
+    entry: Json = {"id": account}
+    if any(change.field not in _CHAT_FIELDS for change in changes):
         entry["time"] = changes[0].at
     return entry | {"changes": [{"value": one.value, "field": one.field} for one in changes]}
 

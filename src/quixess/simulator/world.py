@@ -19,7 +19,7 @@ SAVED_MESSAGES = 5_000
 STATE_FORMAT = 1
 OVERRIDABLE = {"messages", "message_echoes", "calls", "smb_message_echoes", "smb_app_state_sync", "history"}
 WINDOW_S = 24 * 3600
-_RANK = {Tick.ACCEPTED: 0, Tick.SENT: 1, Tick.DELIVERED: 2, Tick.READ: 3, Tick.FAILED: 9}
+_RANK = {Tick.ACCEPTED: 0, Tick.SENT: 1, Tick.DELIVERED: 2, Tick.READ: 3, Tick.PLAYED: 4, Tick.FAILED: 9}
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -49,6 +49,8 @@ class World:
     phones: dict[str, Phone] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     faults: list[model.Fault] = field(default_factory=list)
+    files: dict[str, model.File] = field(default_factory=dict)
+    media_faults: list[model.MediaFault] = field(default_factory=list)
     version: int = 0
     keeps: int = 100_000
     _chats: dict[str, deque[str]] = field(default_factory=dict)
@@ -91,7 +93,7 @@ class World:
         """Wipe the slate: no messages, phones or faults, first templates and settings. Keeps who it is."""
         self.templates = _seeded(None)
         self.settings = model.Settings()
-        for kept in (self.phones, self.messages, self.faults, self._chats):
+        for kept in (self.phones, self.messages, self.faults, self.files, self.media_faults, self._chats):
             kept.clear()
         self.touch()
 
@@ -114,33 +116,43 @@ class World:
         return outcomes.named(fate.outcome) if fate else outcomes.ORDINARY
 
     def accept(self, draft: drafts.Draft) -> Message:
-        """Take a send into the ledger; raises GraphError if its template or parameters are wrong."""
+        """Take a send into the ledger; raises GraphError if its template or parameters are wrong (or 131062)."""
         if draft.type == "template":
             call = drafts.template_call(draft.content)
             found = self.templates.get((call.name, call.language))
             template = rendering.sendable(found, call.name, call.language)
+            if template.category is Category.AUTHENTICATION and draft.to is None:
+                raise errors.coded(131062)
             message = self._from_template(draft, template, rendering.render(template, call.components))
         else:
             message = self._outbound(draft, text=drafts.shown(draft))
-        self._phone(draft.phone)
+        self.phone(draft.phone)
         return self._keep(message)
 
-    def receive(self, phone: str, text: str, name: str | None) -> Message:
-        """Take what the customer at `phone` (digits) typed; opens the 24 h window."""
+    def receive(self, phone: str, text: str, name: str | None, kind: str = "text") -> Message:
+        """Take what the customer at `phone` (digits) did; opens the 24 h window, unless Meta itself speaks."""
         at = self.now()
-        known = self._phone(phone)
-        known.last_inbound_at = at
+        known = self.phone(phone)
+        known.last_inbound_at = known.last_inbound_at if kind == "system" else at
         known.name = name or known.name
         message = Message(
             wamid=mint.wamid(phone, inbound=True),
             direction=Direction.INBOUND,
             phone=phone,
-            type="text",
+            type=kind,
             at=at,
             status=Tick.RECEIVED,
             text=text,
         )
         return self._keep(message)
+
+    def owner(self, user_id: str) -> str | None:
+        """Return the number of the phone whose user has that id."""
+        return next((one.number for one in self.phones.values() if one.user_id == user_id), None)
+
+    def phone(self, number: str) -> Phone:
+        """Return the phone of that number (digits); a number that nobody had becomes one."""
+        return self.phones.setdefault(number, Phone(number=number))
 
     def advance(self, message: Message, tick: Tick, error: int | None = None) -> None:
         """Move the bubble's ticks up, never down."""
@@ -197,11 +209,13 @@ class World:
         self.put_template(template)
         return template
 
-    def approve(self, template: Template) -> bool:
-        """End a review well; False if someone decided otherwise meanwhile."""
+    def decide(self, template: Template) -> bool:
+        """End a review as the settings say; False if someone decided otherwise meanwhile."""
         pending = template.status is model.TemplateStatus.PENDING
         if pending:
-            template.status = model.TemplateStatus.APPROVED
+            reason = self.settings.review_rejects
+            template.status = model.TemplateStatus.REJECTED if reason else model.TemplateStatus.APPROVED
+            template.rejected_reason = reason or "NONE"
             self.touch()
         return pending
 
@@ -221,7 +235,7 @@ class World:
             wamid=mint.wamid(draft.phone, inbound=False),
             direction=Direction.OUTBOUND,
             phone=draft.phone,
-            to=draft.to,
+            to=draft.to or draft.user_id,
             type=draft.type,
             at=self.now(),
             status=Tick.ACCEPTED,
@@ -229,9 +243,6 @@ class World:
             opaque=draft.opaque,
             in_window=self.window_ends(draft.phone) is not None,
         )
-
-    def _phone(self, number: str) -> Phone:
-        return self.phones.setdefault(number, Phone(number=number))
 
     def _keep(self, message: Message) -> Message:
         self.messages[message.wamid] = message

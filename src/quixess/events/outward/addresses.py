@@ -14,14 +14,20 @@ class Policy:
     """What an operator allows outgoing calls to reach.
 
     `ports` is None for any port. `networks` opens otherwise forbidden ranges, such as 10.0.0.0/8; it can open
-    neither 169.254.0.0/16 nor fd00:ec2::254. `denied_hosts` are our own public host names, in lower case.
+    neither 169.254.0.0/16 nor fd00:ec2::254. `closed_ports` stay closed in those networks: our own database's.
+    `denied_hosts` are our own public host names, in lower case. `show_private_answers` keeps what a server in
+    those networks says, for tenants to read.
     """
 
     allow_http: bool = False
     ports: frozenset[int] | None = frozenset({443, 8443})
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    closed_ports: frozenset[int] = frozenset()
     denied_hosts: frozenset[str] = frozenset()
+    show_private_answers: bool = False
 
+
+_NOTHING_OPENED = Policy()
 
 # Instance metadata lives here on every large cloud: no allow-list of an operator opens it to a tenant.
 _NEVER = (IPv4Network("169.254.0.0/16"), IPv6Network("fd00:ec2::254/128"))
@@ -61,7 +67,7 @@ _FORBIDDEN_V6 = tuple(
 _WRAPPERS = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 
 
-def forbidden(address: str, policy: Policy) -> str | None:
+def forbidden(address: str, policy: Policy, port: int = 0) -> str | None:
     """Say why `address` may not be dialled, or None when it may. What is no IP address is forbidden too."""
     ip = _read(address)
     if ip is None:
@@ -69,8 +75,18 @@ def forbidden(address: str, policy: Policy) -> str | None:
     if _in_any(ip, _NEVER):
         return "link-local and metadata addresses are never reachable"
     if _in_any(ip, policy.networks):
-        return None
+        return "this port is not for tenants" if port in policy.closed_ports else None
     return _not_public(ip)
+
+
+def is_public(address: str) -> bool:
+    """Whether anyone on the internet could reach `address`: what its server says is no secret of this network."""
+    return forbidden(address, _NOTHING_OPENED) is None
+
+
+def is_literal(host: str) -> bool:
+    """Whether `host` is an IP address and no name."""
+    return _read(host) is not None
 
 
 def opened(address: str, policy: Policy) -> bool:

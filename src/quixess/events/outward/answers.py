@@ -64,7 +64,6 @@ _MEANT_BY_PROXIES = {
 }
 
 
-OURS = frozenset({Fault.local_error})
 """The faults that are not the receiver's: it was never asked."""
 
 
@@ -146,7 +145,10 @@ def _fault_of_connecting(error: aiohttp.ClientConnectorError) -> Fault:
         return Fault.tls_error
     if isinstance(error, aiohttp.ClientConnectorDNSError) or isinstance(error.os_error, wire.BlockedError):
         return fault_of_lookup(error.os_error)
-    return Fault.local_error if error.os_error.errno in _OUR_ERRORS else Fault.connect_error
+    if error.os_error.errno in _OUR_ERRORS:
+        return Fault.local_error
+    hung_up = isinstance(error.os_error, ConnectionResetError | ConnectionAbortedError | BrokenPipeError)
+    return Fault.tls_error if hung_up and error.args[0].is_ssl else Fault.connect_error
 
 
 def _fault_of_proxy(error: proxies.Refusal | proxies.Unreachable) -> Fault:

@@ -6,13 +6,14 @@ import math
 import re
 import ssl
 import time
-from collections.abc import Mapping
-from typing import Self
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Self
 
 import aiohttp
 import yarl
 
-from quixess.events.outward import addresses, answers, urls, wire
+from quixess.events.outward import addresses, answers, names, proxies, urls, wire
 
 _BODY_LIMIT = 16 * 1024  # bytes read of an answer before the connection is closed
 _URLS_REMEMBERED = 4096
@@ -24,7 +25,8 @@ class Sender:
 
     `connections` bounds the requests in flight; as many more sockets may idle for 15 s to be used again.
     `total_timeout_s` covers DNS, connecting, sending and the whole answer. `tls` replaces the system's roots,
-    for receivers behind a private authority.
+    for receivers behind a private authority. Through a `proxy` go all requests; the receivers' addresses are judged
+    here all the same, by our own DNS. `dns_kept_s` is how long an answer of DNS is used again.
     """
 
     def __init__(
@@ -34,10 +36,12 @@ class Sender:
         connect_timeout_s: float = 3.0,
         total_timeout_s: float = 15.0,
         dns_timeout_s: float = 5.0,
-        connections: int = 512,
+        dns_kept_s: float = 10.0,
+        connections: int = 1024,
         user_agent: str = "Quixess (webhooks)",
-        resolver: wire.Resolver | None = None,
+        resolver: names.Resolver | None = None,
         tls: ssl.SSLContext | None = None,
+        proxy: proxies.Proxy | None = None,
     ) -> None:
         self._policy = policy
         self._total_timeout_s = total_timeout_s
@@ -47,34 +51,41 @@ class Sender:
             sock_connect=connect_timeout_s,
             ceil_threshold=math.inf,
         )
-        self._dns_timeout_s = dns_timeout_s
+        self._whole = self._timeout_within(total_timeout_s)
+        self._dns = functools.partial(
+            names.Names, resolver or names.SystemResolver(), timeout_s=dns_timeout_s, kept_s=dns_kept_s
+        )
         self._connections = connections
         self._slots = asyncio.Semaphore(connections)
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
-        self._resolver = resolver or wire.SystemResolver()
         self._tls = tls
+        self._proxy = proxy
         self._target = functools.lru_cache(_URLS_REMEMBERED)(functools.partial(urls.check_url, policy=policy))
 
     async def open(self) -> None:
         """Make the connection pool. Must run in the event loop that will call `post`."""
-        lines = wire.Lines(
-            self._policy,
-            self._resolver,
-            dns_timeout_s=self._dns_timeout_s,
-            tls=self._tls or wire.trusted(),
-            kept=self._connections,
-        )
+        self._names = self._dns()
+        shape: dict[str, Any] = {"tls": self._tls or wire.trusted(), "kept": self._connections}
+        self._route: Callable[[yarl.URL, bytes, dict[str, str], float], Awaitable[answers.Answer]]
+        if self._proxy is None:
+            lines, self._route = wire.guarded(self._policy, self._names, **shape), self._exchange
+        else:
+            lines = through = proxies.ProxyLines(self._names, **shape)
+            self._route = functools.partial(self._relay, through, self._proxy)
         self._session = aiohttp.ClientSession(
             connector=lines,
-            timeout=self._timeout_within(self._total_timeout_s),
+            request_class=wire.Request,
+            response_class=wire.Reply,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            proxy=None if self._proxy is None else self._proxy.url,
         )
 
     async def close(self) -> None:
         """Drop every connection. Posts still under way end as `reset`, so let them finish first."""
         await self._session.close()
+        await self._names.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -83,11 +94,12 @@ class Sender:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> answers.Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, pool: str = "") -> answers.Answer:
         """Send one request and hear its answer out, within the deadline. The receiver's faults never raise.
 
-        The deadline starts when one of the `connections` is free. `headers` are our own, in printable ASCII;
-        ValueError otherwise, since a CR or LF in a value would be a second header.
+        The deadline starts when one of the `connections` is free. `headers` are in printable ASCII; ValueError
+        otherwise, since a CR or LF in a value would be a second header. `pool` names whose request it is (a brand):
+        connections are kept and questions to DNS are counted for each apart.
         """
         if not _PLAIN.fullmatch("".join((*headers, *headers.values()))):
             raise ValueError("A header may hold printable ASCII only.")
@@ -96,10 +108,41 @@ class Sender:
         except urls.ForbiddenUrl:
             return answers.Answer(None, answers.Fault.blocked, 0)
         async with self._slots:
-            return await self._exchange(target, body, self._headers | dict(headers))
+            asker = wire.asker.set(pool)
+            try:
+                return await self._route(target, body, {**self._headers, **headers}, time.monotonic())
+            finally:
+                wire.asker.reset(asker)
 
-    async def _exchange(self, target: yarl.URL, body: bytes, headers: dict[str, str]) -> answers.Answer:
-        started = time.monotonic()
+    async def _relay(
+        self,
+        through: proxies.ProxyLines,
+        proxy: proxies.Proxy,
+        target: yarl.URL,
+        body: bytes,
+        headers: dict[str, str],
+        started: float,
+    ) -> answers.Answer:
+        """Judge the receiver here, since the lines cannot, and ask it by way of the proxy."""
+        try:
+            async with asyncio.timeout(self._total_timeout_s):
+                found = await wire.judge(self._policy, self._names, target.raw_host or "", target.port or 0)
+        except OSError as error:
+            return answers.Answer(None, answers.fault_of_lookup(error), _ms_since(started))
+        public = all(map(addresses.is_public, found))
+        if target.scheme == "https":
+            answer = await self._exchange(target, body, headers, started, public=public)
+            if answer.status is not None:
+                through.note_answer()
+            return answer
+        # What answers now may be the proxy: its page is nobody's business, and its 407 not the receiver's.
+        answer = await self._exchange(target, body, {**headers, **proxy.headers}, started, public=False)
+        return replace(answer, fault=answers.Fault.proxy_error) if answer.status == 407 else answer
+
+    async def _exchange(
+        self, target: yarl.URL, body: bytes, headers: dict[str, str], started: float, *, public: bool | None = None
+    ) -> answers.Answer:
+        """Ask and hear. `public` says whether the receiver's address is, None when the connection tells."""
         try:
             response = await self._ask(target, body, headers, started)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -111,20 +154,34 @@ class Sender:
             if not response.closed:  # not all was heard, so the connection cannot be used again
                 response.close()
         wish = None if fault is None else answers.retry_after(response.headers)
-        excerpt = bytes(heard[: answers.EXCERPT_LIMIT])
-        return answers.Answer(response.status, fault, _ms_since(started), excerpt, wish)
+        if public is None:
+            public = isinstance(response, wire.Reply) and response.public
+        excerpt = bytes(heard[: answers.EXCERPT_LIMIT]) if public or self._policy.show_private_answers else b""
+        return answers.Answer(response.status, fault, _ms_since(started), excerpt, wish, public)
 
     async def _ask(
         self, target: yarl.URL, body: bytes, headers: dict[str, str], started: float
     ) -> aiohttp.ClientResponse:
         """Send the request, and once more if a kept connection was closed before any byte of an answer."""
-        post = self._session.post
         try:
-            return await post(target, data=body, headers=headers, allow_redirects=False)
+            return await self._post(target, body, headers, self._whole if self._proxy is None else self._left(started))
         except wire.Stale:
-            left_s = max(self._total_timeout_s - (time.monotonic() - started), 0.001)
-            rest = self._timeout_within(left_s)
-            return await post(target, data=body, headers=headers, allow_redirects=False, timeout=rest)
+            return await self._post(target, body, headers, self._left(started))
+
+    def _left(self, started: float) -> aiohttp.ClientTimeout:
+        return self._timeout_within(max(started + self._total_timeout_s - time.monotonic(), 0.001))
+
+    async def _post(
+        self, target: yarl.URL, body: bytes, headers: dict[str, str], limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        return await self._session.post(
+            target,
+            data=body if len(body) <= wire.PIECE else wire.Body(body),
+            headers=headers,
+            allow_redirects=False,
+            proxy_headers=None if self._proxy is None else self._proxy.headers,
+            timeout=limits,
+        )
 
 
 async def _hear_out(response: aiohttp.ClientResponse, heard: bytearray) -> answers.Fault | None:

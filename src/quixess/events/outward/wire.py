@@ -9,23 +9,27 @@ import errno
 import functools
 import socket
 import ssl
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Protocol
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
 from aiohttp.streams import StreamReader
 
-from quixess.events.outward import addresses
+from quixess.events.outward import addresses, names
 
 HEAD_LIMIT = 16 * 1024  # bytes of status line and headers of one answer
+PIECE = 64 * 1024  # bytes of a request body that the socket gets at once
 _MOST_INTERIM = 8  # 1xx answers before the final one; more is a flood
 _MOST_DIALLED = 4  # every answer of DNS is judged, this many are tried
 _IDLE_S = 15.0
+
+asker: ContextVar[str] = ContextVar("asker", default="")  # who the request at hand is made for: see Sender.post
 
 
 class BlockedError(OSError):
@@ -51,38 +55,87 @@ class BrokenBody(aiohttp.ClientError):
     """The body breaks its own framing."""
 
 
-class Resolver(Protocol):
-    """Turns a DNS name into all its IPv4 and IPv6 addresses. Raises OSError when there are none."""
-
-    async def addresses(self, host: str) -> Sequence[str]: ...
-
-
-class SystemResolver:
-    """`getaddrinfo` on threads of its own: names that hang must not fill the threads others work on."""
-
-    def __init__(self, threads: int = 32) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="quixess-dns")
-
-    async def addresses(self, host: str) -> list[str]:
-        ask = functools.partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
-        answers = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
-        return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
-
-
 class Lines(aiohttp.TCPConnector):
-    """Dials only what the policy allows, and keeps at most `kept` connections open between requests."""
+    """Connections, at most `kept` of them kept open between requests."""
 
     def __init__(
-        self, policy: addresses.Policy, resolver: Resolver, *, dns_timeout_s: float, tls: ssl.SSLContext, kept: int
+        self,
+        resolver: AbstractResolver,
+        socket_factory: Callable[[aiohttp.AddrInfoType], socket.socket],
+        *,
+        tls: ssl.SSLContext,
+        kept: int,
     ) -> None:
         super().__init__(
-            resolver=_CheckedResolver(policy, resolver, dns_timeout_s),
-            socket_factory=functools.partial(_open_socket, policy),
+            resolver=resolver,
+            socket_factory=socket_factory,
             ssl=tls,
+            use_dns_cache=False,  # Names keeps its own, for everyone who asks
             keepalive_timeout=_IDLE_S,
             limit=0,  # the sender counts, before the clock of a request starts
         )
-        self._factory = functools.partial(_new_line, set(), kept, self._loop)
+        self._open_lines: set[ResponseHandler] = set()
+        self._factory = functools.partial(_new_line, self._open_lines, kept, self._loop)
+
+    def count(self, line: ResponseHandler) -> None:
+        """Count a line as open, until its connection is lost."""
+        self._open_lines.add(line)
+
+    def discount(self, line: ResponseHandler) -> None:
+        """Count a line no more, because another may take over its connection."""
+        self._open_lines.discard(line)
+
+
+def guarded(policy: addresses.Policy, known: names.Names, *, tls: ssl.SSLContext, kept: int) -> Lines:
+    """Make lines that dial only what the policy allows."""
+    resolver, socket_factory = _CheckedResolver(policy, known), functools.partial(_open_socket, policy)
+    return Lines(resolver, socket_factory, tls=tls, kept=kept)
+
+
+async def judge(policy: addresses.Policy, known: names.Names, host: str, port: int) -> Sequence[str]:
+    """Give the addresses of a name or literal, all of them allowed. Raises BlockedError, or OSError from DNS."""
+    found = [host] if addresses.is_literal(host) else await known.addresses(host, asker.get())
+    if any(addresses.forbidden(address, policy, port) for address in found):
+        raise BlockedError
+    return found
+
+
+class Request(aiohttp.ClientRequest):
+    """A request that shares kept connections only with requests of the same asker, whatever the host."""
+
+    @property
+    def connection_key(self) -> ConnectionKey:
+        key = super().connection_key
+        return ConnectionKey._make((f"{key.host} {asker.get()}", *key[1:]))
+
+
+class Reply(aiohttp.ClientResponse):
+    """An answer that remembers whether the other end of its connection had a public address."""
+
+    public: bool
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        line = connection.protocol
+        self.public = isinstance(line, Line) and line.public
+        return await super().start(connection)
+
+
+class Body(aiohttp.Payload):
+    """A large request body, handed to the socket piece by piece as the receiver takes it."""
+
+    _autoclose = True
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._size = len(data)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return bytes(self._value).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        data = memoryview(self._value)
+        for start in range(0, len(data), PIECE):
+            await writer.write(data[start : start + PIECE])
 
 
 class Line(ResponseHandler):
@@ -92,7 +145,7 @@ class Line(ResponseHandler):
     that waits for the peer, and how many connections are kept for later.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, open_lines: set["Line"], kept: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, open_lines: set[ResponseHandler], kept: int) -> None:
         super().__init__(loop)
         self._open_lines = open_lines
         self._kept = kept
@@ -100,9 +153,12 @@ class Line(ResponseHandler):
         self._bytes = 0
         self._interim = 0
         self._answered = False
+        self.public = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._open_lines.add(self)
+        peer = transport.get_extra_info("peername")
+        self.public = peer is not None and addresses.is_public(str(peer[0]))
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -158,15 +214,14 @@ def _size(message: RawResponseMessage) -> int:
     return sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
 
 
-def _new_line(open_lines: set[Line], kept: int, loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+def _new_line(open_lines: set[ResponseHandler], kept: int, loop: asyncio.AbstractEventLoop) -> ResponseHandler:
     return Line(loop, open_lines, kept)
 
 
 class _CheckedResolver(AbstractResolver):
-    def __init__(self, policy: addresses.Policy, resolver: Resolver, timeout_s: float) -> None:
+    def __init__(self, policy: addresses.Policy, known: names.Names) -> None:
         self._policy = policy
-        self._resolver = resolver
-        self._timeout_s = timeout_s
+        self._known = known
 
     async def resolve(
         self,
@@ -174,19 +229,16 @@ class _CheckedResolver(AbstractResolver):
         port: int = 0,
         family: int = socket.AF_UNSPEC,  # noqa: ARG002 - all families are judged
     ) -> list[ResolveResult]:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                found = await self._resolver.addresses(host)
-        except TimeoutError as slow:
-            raise socket.gaierror(socket.EAI_AGAIN, "DNS did not answer in time") from slow
-        if not found:
-            raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
-        if any(addresses.forbidden(address, self._policy) for address in found):
-            raise BlockedError
-        return [_result(host, address, port) for address in found[:_MOST_DIALLED]]
+        found = await judge(self._policy, self._known, host, port)
+        return results(host, port, found)
 
     async def close(self) -> None:
-        """Nothing is held: the resolver given belongs to the sender."""
+        """Nothing is held: the names belong to the sender."""
+
+
+def results(host: str, port: int, found: Sequence[str]) -> list[ResolveResult]:
+    """Put addresses as aiohttp wants them: the first few, in the order DNS gave them."""
+    return [_result(host, address, port) for address in found[:_MOST_DIALLED]]
 
 
 def _result(host: str, address: str, port: int) -> ResolveResult:
@@ -196,7 +248,7 @@ def _result(host: str, address: str, port: int) -> ResolveResult:
 
 def _open_socket(policy: addresses.Policy, info: aiohttp.AddrInfoType) -> socket.socket:
     family, kind, proto, _, target = info
-    if addresses.forbidden(str(target[0]), policy):
+    if addresses.forbidden(str(target[0]), policy, int(target[1])):
         raise BlockedError
     return socket.socket(family, kind, proto)
 

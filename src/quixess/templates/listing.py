@@ -1,0 +1,159 @@
+"""Listing: make the cache say what Meta lists, and find what Meta's webhooks have not told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from quixess.connections import Connection
+from quixess.database import ids
+from quixess.database.core import Row, Tx, columns
+from quixess.events.outbox import Draft
+from quixess.meta.graph import RemoteTemplate
+from quixess.templates import telling
+from quixess.templates.telling import Subject
+
+_Key = tuple[str, str]
+_POLL_EVERY_S = 3600
+# A webhook that is a little older than a list may still know more than the list: Meta's clock is not ours.
+_SKEW_S = 60
+
+
+async def keep(tx: Tx, connection: Connection, listed: Sequence[RemoteTemplate], asked_at: datetime) -> list[Draft]:
+    """Make the cache of a connection say exactly what Meta listed, and tell of each status that was another.
+
+    `asked_at` is the database's time before Meta was asked: what changed here since then is newer than the list and
+    stays. A template seen for the first time is not told.
+    """
+    await _mark_synced(tx, connection, asked_at)
+    known = await _known(tx, connection)
+    newer = {key for key, row in known.items() if row["updated_at"] > asked_at}
+    latest = {(one.name, one.language): one for one in listed}
+    ordered = [latest[key] for key in sorted(latest.keys() - newer)]
+    gone = [row for key, row in known.items() if key not in latest and key not in newer]
+    await _write(tx, connection, ordered, known, asked_at)
+    await _forget(tx, connection.brand_id, [row["id"] for row in gone])
+    drafts = [_changed(known[one.name, one.language], one, asked_at) for one in ordered if _differs(known, one)]
+    return drafts + [_deleted(row, asked_at) for row in gone if row["status"] != "DELETED"]
+
+
+async def mark_stale(tx: Tx, stale: Sequence[tuple[UUID, UUID]]) -> None:
+    """Note that Meta knows better than the caches of these connections, each (brand, connection).
+
+    The next look of `Sync.poll`, a moment later, asks Meta for the list.
+    """
+    if not stale:
+        return
+    ordered = sorted(stale)
+    await tx.execute(
+        """UPDATE connection c SET templates_due_at = clock_timestamp()
+           FROM unnest($1::uuid[], $2::uuid[]) AS s(brand_id, id) WHERE c.brand_id = s.brand_id AND c.id = s.id""",
+        [brand_id for brand_id, _ in ordered],
+        [connection_id for _, connection_id in ordered],
+    )
+
+
+async def _mark_synced(tx: Tx, connection: Connection, asked_at: datetime) -> None:
+    """Note the list, and hold the connection's row: two lists at once are kept one after the other.
+
+    A cache that became stale while Meta was answering stays due.
+    """
+    await tx.execute(
+        """UPDATE connection SET templates_synced_at = $3, templates_due_at =
+             CASE WHEN templates_due_at BETWEEN $3 AND clock_timestamp() THEN templates_due_at
+                  ELSE clock_timestamp() + $4 * interval '1 second' END
+           WHERE brand_id = $1 AND id = $2""",
+        connection.brand_id,
+        connection.id,
+        asked_at,
+        _POLL_EVERY_S,
+    )
+
+
+async def _known(tx: Tx, connection: Connection) -> dict[_Key, Row]:
+    rows = await tx.rows(
+        "SELECT * FROM template WHERE brand_id = $1 AND connection_id = $2 ORDER BY id FOR UPDATE",
+        connection.brand_id,
+        connection.id,
+    )
+    return {(row["name"], row["language"]): row for row in rows}
+
+
+async def _write(
+    tx: Tx, connection: Connection, ordered: Sequence[RemoteTemplate], known: dict[_Key, Row], asked_at: datetime
+) -> None:
+    await tx.execute(
+        """INSERT INTO template AS t (brand_id, id, connection_id, meta_id, name, language, category, status,
+                                      rejected_reason, quality, parameter_format, components, status_at, updated_at)
+           SELECT $1, new.id, $2, new.meta_id, new.name, new.language, new.category, new.status, new.rejected_reason,
+                  new.quality, new.parameter_format, new.components, $12::timestamptz - $13 * interval '1 second', $12
+           FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+                       $11::json[], $14::text[])
+                AS new(id, meta_id, name, language, category, status, rejected_reason, parameter_format, components,
+                       quality)
+           ON CONFLICT (brand_id, connection_id, name, language) DO UPDATE
+             SET meta_id = excluded.meta_id, category = excluded.category, status = excluded.status,
+                 rejected_reason = excluded.rejected_reason, parameter_format = excluded.parameter_format,
+                 quality = coalesce(excluded.quality, t.quality), components = excluded.components,
+                 status_at = greatest(t.status_at, excluded.status_at), updated_at = excluded.updated_at""",
+        connection.brand_id,
+        connection.id,
+        [ids.new() for _ in ordered],
+        *columns(ordered, "id", "name", "language"),
+        [one.category.upper() for one in ordered],
+        [_status(known, one) for one in ordered],
+        [one.raw.get("rejected_reason") for one in ordered],
+        [one.raw.get("parameter_format") or "POSITIONAL" for one in ordered],
+        [msgspec.json.encode(one.components).decode() for one in ordered],
+        asked_at,
+        _SKEW_S,
+        [_quality(one) for one in ordered],
+    )
+
+
+async def _forget(tx: Tx, brand_id: UUID, gone: Sequence[UUID]) -> None:
+    await tx.execute("DELETE FROM template WHERE brand_id = $1 AND id = ANY($2::uuid[])", brand_id, sorted(gone))
+
+
+def _status(known: dict[_Key, Row], listed: RemoteTemplate) -> str:
+    """Read the status. Meta tells FLAGGED by webhook only and goes on listing the template as approved."""
+    row, status = known.get((listed.name, listed.language)), listed.status.upper()
+    return "FLAGGED" if status == "APPROVED" and row is not None and row["status"] == "FLAGGED" else status
+
+
+def _quality(listed: RemoteTemplate) -> str | None:
+    score = listed.raw.get("quality_score")
+    word = score.get("score") if isinstance(score, dict) else None
+    return word.upper() if isinstance(word, str) and word.upper() != "UNKNOWN" else None
+
+
+def _differs(known: dict[_Key, Row], listed: RemoteTemplate) -> bool:
+    row = known.get((listed.name, listed.language))
+    return row is not None and row["status"] != _status(known, listed)
+
+
+def _changed(row: Row, listed: RemoteTemplate, at: datetime) -> Draft:
+    return telling.status_changed(
+        _subject(row, listed.id, listed.category.upper()),
+        at,
+        old=row["status"],
+        new=listed.status.upper(),
+        reason=reason_of(listed.raw.get("rejected_reason")),
+    )
+
+
+def _deleted(row: Row, at: datetime) -> Draft:
+    return telling.status_changed(
+        _subject(row, row["meta_id"], row["category"]), at, old=row["status"], new="DELETED", reason=None
+    )
+
+
+def _subject(row: Row, meta_id: str, category: str) -> Subject:
+    return Subject(row["brand_id"], row["id"], meta_id, row["name"], row["language"], category)
+
+
+def reason_of(word: Any) -> str | None:
+    """Read Meta's reason: `"NONE"` and null both say that there is none."""
+    return word if isinstance(word, str) and word and word.upper() != "NONE" else None

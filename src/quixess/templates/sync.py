@@ -1,0 +1,109 @@
+"""Sync: fetch a WABA's templates from Meta, on a miss and from time to time, and keep the list."""
+
+import asyncio
+import time
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from quixess import connections
+from quixess.connections import Connection, Lines
+from quixess.database import ids
+from quixess.database.core import Database, Tx
+from quixess.errors import QuixessError
+from quixess.events import outbox
+from quixess.meta.graph import Outcome
+from quixess.templates import listing
+from quixess.vault import Keyring
+
+_REFRESH_EVERY_S = 30.0
+_RETRY_AFTER_S = 300
+_AT_ONCE = 8
+_log = structlog.get_logger()
+
+
+class Sync:
+    """Refreshes the cache from Meta: one call at a time for a connection, on a miss at most every 30 s.
+
+    A status that Meta's webhooks did not tell is told as `template.status_changed`.
+    """
+
+    def __init__(self, db: Database, keyring: Keyring, lines: Lines, dispatcher: outbox.Dispatcher | None) -> None:
+        self._db = db
+        self._keyring = keyring
+        self._lines = lines
+        self._dispatcher = dispatcher
+        self._last: dict[UUID, float] = {}
+        self._running: dict[UUID, asyncio.Task[None]] = {}
+
+    async def on_miss(self, connection: Connection) -> bool:
+        """Refresh because a template is missing or not approved.
+
+        False when the cache is too fresh for that, or Meta does not answer.
+        """
+        task = self._running.get(connection.id)
+        if task is None:
+            if time.monotonic() - self._last.get(connection.id, -_REFRESH_EVERY_S) < _REFRESH_EVERY_S:
+                return False
+            task = asyncio.create_task(self.run(connection))
+            self._running[connection.id] = task
+            task.add_done_callback(lambda _: self._running.pop(connection.id, None))
+        try:
+            await asyncio.shield(task)
+        except Outcome:
+            return False
+        return True
+
+    async def run(self, connection: Connection) -> None:
+        """Fetch every template of the WABA and keep the list. Raises Meta's Outcome when the list is not to be had."""
+        self._last[connection.id] = time.monotonic()
+        graph = await self._lines.to(connection.graph_url)
+        asked_at = await self._clock()
+        listed = await graph.templates(connection.credentials)
+        with outbox.handing_to(self._dispatcher) as hand_off:
+            async with self._db.transaction() as tx:
+                drafts = await listing.keep(tx, connection, listed, asked_at)
+                await outbox.record(tx, self._keyring, drafts, hand_off)
+
+    async def poll(self) -> None:
+        """Refresh caches that are due, a few at once: stale ones now, every other one once an hour.
+
+        Any number of processes may do this: one takes a connection. When Meta does not answer, it is due again in 5
+        minutes.
+        """
+        async with self._db.transaction() as tx:
+            found = await connections.load(tx, self._keyring, await _claim(tx))
+        await asyncio.gather(*(self._refresh(connection) for connection in found))
+
+    async def close(self) -> None:
+        """Return when no refresh is under way."""
+        if self._running:
+            await asyncio.wait(set(self._running.values()))
+
+    async def _refresh(self, connection: Connection) -> None:
+        try:
+            await self.run(connection)
+        except (Outcome, QuixessError) as error:
+            _log.warning("templates cannot be fetched", connection=ids.show("con", connection.id), error=str(error))
+
+    async def _clock(self) -> datetime:
+        async with self._db.statement() as tx:
+            row = await tx.row("SELECT clock_timestamp() AS now")
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        now: datetime = row["now"]
+        return now
+
+
+async def _claim(tx: Tx) -> list[tuple[UUID, UUID]]:
+    """Take connections that are due, those that waited longest first, each as (brand, connection)."""
+    rows = await tx.rows(
+        """WITH due AS MATERIALIZED (
+             SELECT brand_id, id FROM connection WHERE state = 'active' AND templates_due_at <= now()
+             ORDER BY templates_due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
+           UPDATE connection c SET templates_due_at = now() + $2 * interval '1 second'
+           FROM due WHERE c.brand_id = due.brand_id AND c.id = due.id RETURNING c.brand_id, c.id""",
+        _AT_ONCE,
+        _RETRY_AFTER_S,
+    )
+    return [(row["brand_id"], row["id"]) for row in rows]
