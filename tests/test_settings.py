@@ -31,11 +31,15 @@ READ: dict[str, tuple[str, Any]] = {
     "QUIXESS_WEBHOOK_HTTP": ("yes", True),
     "QUIXESS_WEBHOOK_PORTS": ("443, 9443", (443, 9443)),
     "QUIXESS_WEBHOOK_NETWORKS": ("10.0.0.0/8, fd00::/8", (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))),
+    "QUIXESS_WEBHOOK_PRIVATE_ANSWERS": ("1", True),
+    "QUIXESS_EGRESS_PROXY_URL": ("http://u:p%40ss@proxy:3128/", "http://u:p%40ss@proxy:3128/"),
+    "QUIXESS_MEDIA_DIR": ("/srv/media", Path("/srv/media")),
+    "QUIXESS_MEDIA_DAYS": ("30", 30.0),
     "QUIXESS_LOG_LEVEL": ("WARNING", "warning"),
     "QUIXESS_LOG_JSON": ("1", True),
     "QUIXESS_FAIL_AT": ("send.after_claim:2", "send.after_claim:2"),
 }
-SECRETS = ("QUIXESS_DATABASE_URL", "QUIXESS_KEYRING")
+SECRETS = ("QUIXESS_DATABASE_URL", "QUIXESS_KEYRING", "QUIXESS_EGRESS_PROXY_URL")
 BAD = {
     "QUIXESS_PORT": ("-1", "65536", "http", "8800.0"),
     "QUIXESS_SIMULATOR_PORT": ("99999", "any"),
@@ -50,6 +54,21 @@ BAD = {
     "QUIXESS_WEBHOOK_HTTP": ("on please", "2", "sure"),
     "QUIXESS_WEBHOOK_PORTS": ("https", "443,70000", "*", ","),
     "QUIXESS_WEBHOOK_NETWORKS": ("10.0.0.1/8", "10.0.0.0/40", "intranet"),
+    "QUIXESS_WEBHOOK_PRIVATE_ANSWERS": ("perhaps",),
+    "QUIXESS_EGRESS_PROXY_URL": (
+        "proxy:3128",
+        "https://proxy:3128",
+        "socks5://proxy:1080",
+        "http://proxy",
+        "http://:3128",
+        "http://proxy:0x50",
+        "http://proxy:70000",
+        "http://proxy:3128/path",
+        "http://proxy:3128/?a=b",
+        "http://a%3ab:c@proxy:3128",
+        "http://proxy:3128\n",
+    ),
+    "QUIXESS_MEDIA_DAYS": ("0", "a month"),
     "QUIXESS_LOG_LEVEL": ("loud", "20"),
     "QUIXESS_LOG_JSON": ("maybe",),
 }
@@ -100,9 +119,9 @@ def test_a_lease_that_could_end_before_its_work_is_refused(kind: str) -> None:
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_come_from_a_file(tmp_path: Path, name: str) -> None:
     file = tmp_path / "secret"
-    file.write_text("  the secret\n")
+    file.write_text("  http://the:secret@host:1\n")
     found = settings.read({f"{name}_FILE": str(file)})
-    assert getattr(found, name.removeprefix("QUIXESS_").lower()) == "the secret"
+    assert getattr(found, name.removeprefix("QUIXESS_").lower()) == "http://the:secret@host:1"
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -132,9 +151,16 @@ def test_only_secrets_come_from_files(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_in_the_repr() -> None:
-    found = settings.read({"QUIXESS_DATABASE_URL": "postgresql://u:hunter2@db/q", "QUIXESS_KEYRING": "hunter3"})
+    proxy = "http://u:hunter4@proxy:3128"
+    found = settings.read(dict(zip(SECRETS, ("postgresql://u:hunter2@db/q", "hunter3", proxy), strict=True)))
     assert "hunter" not in repr(found)
     assert "hunter" not in str(found)
+
+
+def test_a_proxy_that_cannot_be_read_is_refused_without_its_password() -> None:
+    with pytest.raises(SettingsError) as refused:
+        settings.read({"QUIXESS_EGRESS_PROXY_URL": "https://u:hunter4@proxy:3128"})
+    assert "hunter" not in str(refused.value)
 
 
 def test_a_variable_that_means_nothing_is_reported_and_others_are_left_alone(tmp_path: Path) -> None:
@@ -149,7 +175,7 @@ def test_a_variable_that_means_nothing_is_reported_and_others_are_left_alone(tmp
 async def test_the_command_lists_every_setting_with_its_value_and_no_secret(tmp_path: Path) -> None:
     (tmp_path / "keyring").write_text("hunter3")
     plain = {name.removeprefix("QUIXESS_").lower(): text for name, (text, _) in READ.items() if name not in SECRETS}
-    quixess = Shell("postgresql://u:hunter2@db/q", tmp_path, plain)
+    quixess = Shell("postgresql://u:hunter2@db/q", tmp_path, plain | {"egress_proxy_url": "http://u:hunter4@proxy:1"})
     said = await quixess.good("settings", keyring_file=str(tmp_path / "keyring"))
 
     assert said.err == ""

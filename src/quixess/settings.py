@@ -10,6 +10,7 @@ from dataclasses import Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 PREFIX = "QUIXESS_"
 _READ_ELSEWHERE = {"QUIXESS_META_OPENAPI"}  # by the conformance tests
@@ -37,6 +38,13 @@ def _positive(text: str) -> float:
     return number
 
 
+def _days(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 36_500:
+        raise ValueError
+    return number
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
@@ -58,6 +66,14 @@ def _some_words(text: str) -> tuple[str, ...]:
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(word) for word in _words(text))
+
+
+def _proxy_url(text: str) -> str:
+    parts = urlsplit(text)
+    extras = parts.path.strip("/") or parts.query or parts.fragment or ":" in unquote(parts.username or "")
+    if parts.scheme != "http" or not parts.port or not parts.hostname or extras or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError
+    return text
 
 
 def _level(text: str) -> str:
@@ -154,6 +170,28 @@ class Settings:
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = _setting(
         _networks, (), "CIDRs, comma-separated", "private networks tenants' endpoints may live in"
     )
+    webhook_private_answers: bool = _setting(
+        _flag, False, "1 or 0", "keep what servers in those networks answer, for tenants to read"
+    )
+    egress_proxy_url: str | None = _setting(
+        _proxy_url,
+        None,
+        "http://[user:password@]host:port",
+        "the proxy that every delivery goes through",
+        secret=True,
+    )
+    media_dir: Path | None = _setting(
+        Path,
+        None,
+        "a folder",
+        "where customers' files are kept, the same for every process; default: media in the data directory",
+    )
+    event_days: int = _setting(
+        _days, 30, "days", "how long events and their attempts are kept; what still waits then expires"
+    )
+    intake_days: int = _setting(_days, 14, "days", "how long Meta's bodies are kept as they came")
+    message_days: int = _setting(_days, 400, "days", "how long messages and their statuses are kept")
+    media_days: int = _setting(_days, 90, "days", "how long customers' files are kept")
     log_level: str = _setting(_level, "info", "debug, info, warning, error", "what is logged")
     log_json: bool = _setting(_flag, False, "1 or 0", "log JSON lines also to a terminal")
     fail_at: str | None = _setting(

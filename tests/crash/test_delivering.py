@@ -96,7 +96,8 @@ async def test_a_tenant_that_is_down_while_we_die_again_and_again_gets_everythin
         posted = len(site.receiver.got)
         await eventually(partial(_more_than, site, posted))
         await site.restart()
-    assert (await ledger.judge(site, in_flight=2, refused=6)).events == 2
+    # One attempt may be under way at the first kill, two at the second.
+    assert (await ledger.judge(site, in_flight=3, refused=6)).events == 2
 
 
 def _more_than(site: Site, posts: int) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -75,10 +76,18 @@ class Trap:
 
 
 @contextlib.asynccontextmanager
-async def trap(play: Play, host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Trap]:
-    """Run a receiver that plays `play` on every connection, and end all of it afterwards."""
+async def trap(
+    play: Play, host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None, bound: socket.socket | None = None
+) -> AsyncIterator[Trap]:
+    """Run a receiver that plays `play` on every connection, and end all of it afterwards.
+
+    It listens on a free port of `host`, or on a socket that was `bound` before.
+    """
     it = Trap(play)
-    server = await asyncio.start_server(it.welcome, host, 0, ssl=tls)
+    if bound is None:
+        server = await asyncio.start_server(it.welcome, host, 0, ssl=tls)
+    else:
+        server = await asyncio.start_server(it.welcome, sock=bound, ssl=tls)
     it.port = server.sockets[0].getsockname()[1]
     try:
         yield it

@@ -37,6 +37,9 @@ class Stillborn:
     def give_back(self, endpoint_id: UUID) -> None:
         raise AssertionError("nothing was taken back")
 
+    def wake(self) -> None:
+        raise AssertionError("nothing was queued")
+
     def dispatch(self, parcels: Sequence[Parcel]) -> None:
         assert len(parcels) == 1
 

@@ -102,6 +102,17 @@ async def test_a_name_that_still_hangs_keeps_nobody_waiting_a_second_time():
         assert (await sender.post(url, b"", {})).ok, "the late answer is an answer"
 
 
+async def test_who_asks_for_a_name_that_hangs_too_long_is_told_without_a_wait():
+    dns = traps.PatchyNames()
+    known = names.Names(dns, timeout_s=0.05, kept_s=60)
+    with pytest.raises(socket.gaierror):
+        await known.addresses("hang.example.com", asker="a")
+    question = known.addresses("hang.example.com", asker="b")
+    with pytest.raises(socket.gaierror):
+        question.send(None)  # one step; to wait would be to give something back
+    await known.close()
+
+
 async def test_what_is_kept_is_bounded():
     dns = traps.Names(["127.0.0.1"])
     known = names.Names(dns, timeout_s=5, kept_s=60)

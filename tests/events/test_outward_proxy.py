@@ -265,6 +265,14 @@ async def test_tunnels_that_close_are_counted_no_more(tls):
             assert len(proxy.visits) == 6
 
 
+async def test_no_more_lines_to_the_proxy_are_kept_than_may_be_open():
+    """Three hosts in turn and one line allowed: only the first one's is kept."""
+    async with traps.trap(traps.answer_well) as proxy, sender_by(proxy, connections=1) as sender:
+        for host in ("a", "b", "c", "a", "b", "c"):
+            assert (await sender.post(f"http://{host}.example.com/", b"{}", {})).ok
+        assert len(proxy.visits) == 5
+
+
 async def test_a_kept_line_to_the_proxy_that_closed_is_replaced_at_once():
     visits = []
 

@@ -6,6 +6,7 @@ process died is due again when its lease ends. The row is deleted by the stateme
 
 import asyncio
 import random
+import time
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -28,7 +29,7 @@ from quixess.vault import Keyring
 
 _ROWS_A_CLAIM, _FAIR_SHARE = 400, 4
 _IDLE_S = 0.25
-_OURS_AGAIN_S = 1.0  # after a fault of ours, such as no free sockets: the receiver was not asked
+_OURS_AGAIN_S = (1.0, 60.0)  # after a fault of ours, such as a proxy that is down: as long again as it lasts already
 _JITTER = 0.2
 _log = structlog.get_logger()
 
@@ -48,6 +49,7 @@ class Deliveries:
         self._attempts: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._ours_since: float | None = None
         self._acks: Batcher[queue.Done, None] = Batcher(self._write_delivered)
         self._turns: Batcher[tuple[queue.Done, Turn | None], None] = Batcher(self._write_turns)
 
@@ -60,13 +62,18 @@ class Deliveries:
         """Take a place in the endpoint's window, if there is one."""
         self._windows.note_state(endpoint.id, endpoint.state_since)
         if self._stopping or self._windows.room(endpoint.id) <= 0:
+            self._windows.turn_away(endpoint.id)
             return False
         self._windows.take(endpoint.id)
         return True
 
     def give_back(self, endpoint_id: UUID) -> None:
         """Return a place in the endpoint's window."""
-        self._windows.give_back(endpoint_id)
+        if self._windows.give_back(endpoint_id):
+            self._wake.set()
+
+    def wake(self) -> None:
+        """Look at once for what was recorded and not handed over."""
         self._wake.set()
 
     def dispatch(self, parcels: Sequence[Parcel]) -> None:
@@ -142,6 +149,8 @@ class Deliveries:
             return Share(brand_id, endpoint_id, 0, held_s=row["held_s"])
         # A window may have filled, or shrunk below what it holds, since the due endpoints were asked for.
         rows = min(share, self._windows.room(endpoint_id))
+        if rows < share:
+            self._windows.turn_away(endpoint_id)
         if row["state"] == State.FAILING and rows:
             return Share(brand_id, endpoint_id, 1, ordered, probe=True, held_s=self.lease_s)
         return Share(brand_id, endpoint_id, rows, ordered)
@@ -198,10 +207,13 @@ class Deliveries:
         if parcel.replay:
             headers["X-Quixess-Replay"] = "true"
         failpoints.reach("delivery.before_post")
-        return await self._sender.post(endpoint.url or "", body, {**endpoint.headers, **headers})
+        sent = {**endpoint.headers, **headers}
+        return await self._sender.post(endpoint.url or "", body, sent, pool=str(parcel.brand_id))
 
     async def _write_down(self, parcel: Parcel, answer: Answer, started_at: datetime) -> None:
         trips = answer.fault not in OURS and self._windows.of(parcel.endpoint.id).learn(answer)
+        if answer.fault not in OURS:
+            self._ours_since = None
         try:
             if answer.ok and not parcel.probe:
                 await self._acks.submit(Done(parcel, answer, started_at, "delivered", None))
@@ -218,7 +230,7 @@ class Deliveries:
         if answer.ok:
             return Done(parcel, answer, at, "delivered", None), Turn(endpoint, answer, recovers=True)
         if answer.fault in OURS:
-            return Done(parcel, answer, at, None, _OURS_AGAIN_S, logged=False, step=False), None
+            return Done(parcel, answer, at, None, _jittered(self._our_wait()), logged=False, step=False), None
         if answer.status == 410:
             return Done(parcel, answer, at, None, 0.0, step=False), Turn(endpoint, answer, gone=True)
         wish = (answer.retry_after_s or 0.0) if answer.status in {429, 503} else 0.0
@@ -230,6 +242,12 @@ class Deliveries:
         if parcel.attempt > len(ladder):
             return Done(parcel, answer, at, "exhausted", None), turn
         return Done(parcel, answer, at, None, max(_jittered(ladder[parcel.attempt - 1]), wish)), turn
+
+    def _our_wait(self) -> float:
+        now = time.monotonic()
+        self._ours_since = self._ours_since or now
+        shortest, longest = _OURS_AGAIN_S
+        return min(max(now - self._ours_since, shortest), longest)
 
     async def _write_delivered(self, done: Sequence[Done]) -> list[None]:
         async with self._db.relaxed() as tx:
@@ -252,6 +270,8 @@ class Deliveries:
                         drafts += health.exhausted(done.parcel, done.answer)
                 await outbox.record(tx, self._keyring, drafts, hand_off)
                 failpoints.reach("delivery.in_retry")
+        if any(turn is not None and turn.recovers for _, turn in batch):
+            self._wake.set()
         return [None] * len(batch)
 
 

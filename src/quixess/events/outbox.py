@@ -77,6 +77,9 @@ class Dispatcher(Protocol):
     def give_back(self, endpoint_id: UUID) -> None:
         """Return a place that was reserved and not used."""
 
+    def wake(self) -> None:
+        """Look for what waits in the queue."""
+
     def dispatch(self, parcels: Sequence[Parcel]) -> None:
         """Start the attempts of deliveries whose places are reserved and whose rows are committed."""
 
@@ -87,10 +90,14 @@ class HandOff:
 
     dispatcher: Dispatcher | None
     parcels: list[Parcel] = field(default_factory=list)
+    queued: bool = False
 
     def offer(self, endpoint: Endpoint) -> bool:
         """Ask for a place in the endpoint's window. Ordered endpoints go through the queue."""
-        if self.dispatcher is None or not endpoint.open or endpoint.ordered:
+        if self.dispatcher is None or not endpoint.open:
+            return False
+        if endpoint.ordered:
+            self.queued = True
             return False
         return self.dispatcher.reserve(endpoint)
 
@@ -108,6 +115,8 @@ def handing_to(dispatcher: Dispatcher | None) -> Iterator[HandOff]:
         raise
     if dispatcher is not None and hand_off.parcels:
         dispatcher.dispatch(hand_off.parcels)
+    if dispatcher is not None and hand_off.queued:
+        dispatcher.wake()
 
 
 @dataclass(frozen=True, slots=True)

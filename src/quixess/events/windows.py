@@ -42,6 +42,7 @@ class Windows:
     def __init__(self) -> None:
         self._windows: dict[UUID, Window] = {}
         self._taken = 0
+        self._turned_away: set[UUID] = set()
 
     def of(self, endpoint_id: UUID) -> Window:
         """Give an endpoint's window."""
@@ -55,17 +56,27 @@ class Windows:
 
     def full(self) -> list[UUID]:
         """Name the endpoints that have attempts in flight and room for no more."""
-        return [key for key, window in self._windows.items() if window.taken and self.room(key) == 0]
+        found = [key for key, window in self._windows.items() if window.taken and self.room(key) == 0]
+        self._turned_away.update(found)
+        return found
+
+    def turn_away(self, endpoint_id: UUID) -> None:
+        """Note that something of an endpoint waits for room."""
+        self._turned_away.add(endpoint_id)
 
     def take(self, endpoint_id: UUID) -> None:
         """Take a place."""
         self.of(endpoint_id).taken += 1
         self._taken += 1
 
-    def give_back(self, endpoint_id: UUID) -> None:
-        """Return a place."""
+    def give_back(self, endpoint_id: UUID) -> bool:
+        """Return a place, and tell whether something may be waiting for it."""
         self.of(endpoint_id).taken -= 1
         self._taken -= 1
+        if endpoint_id in self._turned_away and self.room(endpoint_id):
+            self._turned_away.discard(endpoint_id)
+            return True
+        return False
 
     def note_state(self, endpoint_id: UUID, since: datetime | None) -> None:
         """Start small again with an endpoint that came back, whichever process found it so."""

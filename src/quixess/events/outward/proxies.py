@@ -86,8 +86,6 @@ class ProxyLines(wire.Lines):
             raise  # TLS with the receiver
         except aiohttp.ClientError as broken:
             raise Unreachable from broken
-        if req.is_ssl():
-            self.note_answer()
         self.count(line)
         return transport, line
 
