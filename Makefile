@@ -4,6 +4,7 @@ PYTHON ?= python3
 CORES  ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SEED   := $(or $(SEED),$(shell date +%s))
 RUN    := .venv/bin/python
+MINUTES = 10
 PIP    := $(RUN) -m pip --quiet --disable-pip-version-check
 PYTEST  = $(RUN) -m pytest -n $(CORES) --randomly-seed=$(SEED)
 PLAN   := $(RUN) -c 'from importlinter.cli import lint_imports_command as check; check()' --no-logo
@@ -34,7 +35,7 @@ endef
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup up test quick format check check-all bench lock clean
+.PHONY: help setup up test quick format check check-all chaos bench lock clean
 
 help: ## this list
 	@printf 'make $(BLUE)…$(OFF)\n'
@@ -65,6 +66,9 @@ check: .venv/.dev-stamp ## what CI runs: format, lint, floor plan, types, tests 
 
 check-all: TESTS :=
 check-all: check ## check, with the slow tests: before an issue is called done
+
+chaos: .venv/.dev-stamp ## kill gateways, workers and PostgreSQL at random under load (MINUTES=10; ARGS="--seed 7" dies the same)
+	@$(RUN) -m tests.chaos --minutes $(MINUTES) --kill-postgres $(ARGS)
 
 bench: .venv/.dev-stamp ## measure: CPU per operation and ratios against a limit program
 	@$(RUN) -m bench $(ARGS)

@@ -8,15 +8,18 @@ from quixess.access import Keys
 from quixess.api import edge
 from quixess.database.core import Database
 from quixess.intake import Intake
+from quixess.media.shelf import Shelf
 from quixess.messages.receiving import Receiving
 from quixess.messages.sending import Sending
 from quixess.settings import Settings
 from quixess.vault import Keyring
 
 
-def build(settings: Settings, db: Database, keyring: Keyring, sending: Sending, receiving: Receiving) -> ASGIApp:
+def build(
+    settings: Settings, db: Database, keyring: Keyring, sending: Sending, receiving: Receiving, shelf: Shelf
+) -> ASGIApp:
     """Build the application over rooms that are already open."""
-    rooms = api.Rooms(keys=Keys(db, keyring), sending=sending)
+    rooms = api.Rooms(keys=Keys(db, keyring), sending=sending, shelf=shelf)
     doors = Starlette(
         routes=[*api.routes(rooms), *Intake(db, keyring, receiving).routes()],
         exception_handlers=dict(edge.HANDLERS),

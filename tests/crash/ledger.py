@@ -7,6 +7,7 @@ tables. Nothing it demands comes from our tables alone.
 import hashlib
 import hmac
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,20 +43,20 @@ async def judge(site: Site, *, in_flight: int, refused: int = 0, silent: int = 0
     so had to get again, `silent` how many sends Meta tells nothing of by itself.
     """
     await eventually(lambda: _is_quiet(site, silent))
-    sends = await _judge_sends(site)
+    sends = await judge_sends(site)
     facts = await expected(site)
     told = _judge_posts(site, facts)
     posts, repeats = len(told), len(told) - len(set(told)) - refused
     assert repeats <= in_flight, f"{repeats} repeats for {in_flight} in flight"
     await _judge_log(site, told, in_flight)
-    return Verdict(sends, len(facts), posts, repeats)
+    return Verdict(len(sends), len(facts), posts, repeats)
 
 
 async def expected(site: Site) -> set[Fact]:
     """What Meta's own books say must be told: each customer's message, each delivered and each read."""
     bubbles = await _bubbles(site)
     facts = {(one["wamid"], "message.received") for one in bubbles if one["direction"] == "inbound"}
-    assert {wamid for wamid, _ in facts} == set(site.written)
+    assert {wamid for wamid, _ in facts} == set(site.written), "Meta has forgotten a customer's message"
     for one in bubbles:
         if one["direction"] == "outbound":
             facts |= {(one["wamid"], kind) for kind in _TOLD.get(one["status"], ())}
@@ -64,16 +65,21 @@ async def expected(site: Site) -> set[Fact]:
     return facts
 
 
+async def all_is_said(site: Site, silent: int = 0) -> bool:
+    """Tell whether Meta has told all it will: every send is read, but `silent` ones it tells nothing of."""
+    outbound = [one["status"] for one in await _bubbles(site) if one["direction"] == "outbound"]
+    return outbound.count("accepted") == silent and outbound.count("read") == len(outbound) - silent
+
+
 async def _bubbles(site: Site) -> list[dict[str, Any]]:
-    phones = (await site.meta.lever("phones"))["data"]
+    phones = (await site.meta.lever("phones?limit=1000"))["data"]
     chats = [await site.meta.lever(f"phones/{one['phone']}/messages?limit=1000") for one in phones]
     return [bubble for chat in chats for bubble in chat["messages"]]
 
 
 async def _is_quiet(site: Site, silent: int) -> bool:
     """Meta has told all it will, nothing waits with us, and the tenant has got what it is owed."""
-    outbound = [one["status"] for one in await _bubbles(site) if one["direction"] == "outbound"]
-    if outbound.count("accepted") != silent or outbound.count("accepted") + outbound.count("read") != len(outbound):
+    if not await all_is_said(site, silent):
         return False
     waiting = await site.value(
         """SELECT (SELECT count(*) FROM intake_todo) + (SELECT count(*) FROM delivery)
@@ -82,18 +88,21 @@ async def _is_quiet(site: Site, silent: int) -> bool:
     return not waiting and {_fact(event) for event in site.receiver.events} >= await expected(site)
 
 
-async def _judge_sends(site: Site) -> int:
-    """Never two sends for one key, and no answer that Meta's books or an earlier answer contradict."""
+async def judge_sends(site: Site) -> dict[str, str]:
+    """Never two sends for one key, and no answer that Meta's books or an earlier answer contradict.
+
+    Returns what Meta has: message id → wamid.
+    """
     sends = await site.sends()
     marked = Counter(send["opaque"].split(":")[1] for send in sends)
     keys = {row["id"]: row["idempotency_key"] for row in await _outbound(site)}
-    assert set(marked) <= set(keys), "Meta has a message that we have no row of"
+    assert set(marked) <= set(keys), f"Meta has a message that we have no row of: {set(marked) - set(keys)}"
     by_key = Counter(keys[mark] for mark in marked.elements())
-    assert all(count == 1 for count in by_key.values()), f"sent twice: {by_key}"
-    wamids = {send["opaque"].split(":")[1]: send["wamid"] for send in sends}
+    assert all(count == 1 for count in by_key.values()), f"sent twice: {by_key - Counter(set(by_key))}"
+    wamids = {send["opaque"].split(":")[1]: str(send["wamid"]) for send in sends}
     for key, answers in site.answers.items():
         _judge_answers(key, [answer for answer in answers if answer.status in {200, 202}], wamids)
-    return len(sends)
+    return wamids
 
 
 async def _outbound(site: Site) -> list[dict[str, Any]]:
@@ -106,7 +115,7 @@ def _judge_answers(key: str, promised: list[Any], wamids: dict[str, str]) -> Non
     finals = [answer for answer in promised if answer.status == 200]
     assert len({answer.body for answer in finals}) <= 1, f"{key} has two answers"
     for answer in finals:
-        assert wamids[answer.json["id"]] == answer.json["wa_message_id"]
+        assert wamids.get(answer.json["id"]) == answer.json["wa_message_id"], f"{key} was answered what Meta denies"
 
 
 def _fact(event: dict[str, Any]) -> Fact:
@@ -114,34 +123,48 @@ def _fact(event: dict[str, Any]) -> Fact:
 
 
 def _judge_posts(site: Site, facts: set[Fact]) -> list[str]:
-    """Each fact is one event, whatever number of POSTs told it; each POST is signed. Returns the ids as they came."""
+    """Judge all POSTs that the tenant got. Returns the ids of their events as they came."""
+    events = [verify(site.demo.webhook_secret, headers, body) for headers, body in site.receiver.got]
+    judge_facts([(event["id"], _fact(event)) for event in events if event["type"] != "message.failed"], facts)
+    return [event["id"] for event in events]
+
+
+def judge_facts(told: Iterable[tuple[str, Fact]], facts: set[Fact]) -> None:
+    """Each fact is told, and is one event, whatever number of POSTs told it: (event id, fact) each."""
     ids_of: dict[Fact, set[str]] = {}
-    told = []
-    for headers, body in site.receiver.got:
-        event = _verify(site, headers, body)
-        told.append(event["id"])
-        if event["type"] != "message.failed":
-            ids_of.setdefault(_fact(event), set()).add(event["id"])
-    assert set(ids_of) == facts
-    assert all(len(known) == 1 for known in ids_of.values()), "one fact was told as two events"
-    return told
+    for event_id, fact in told:
+        ids_of.setdefault(fact, set()).add(event_id)
+    assert facts <= set(ids_of), f"LOST, never told: {sorted(facts - set(ids_of))}"
+    assert facts >= set(ids_of), f"told, but Meta knows nothing of it: {sorted(set(ids_of) - facts)}"
+    twice = {fact: known for fact, known in ids_of.items() if len(known) > 1}
+    assert not twice, f"one fact was told as two events: {twice}"
 
 
-def _verify(site: Site, headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    secret = site.demo.webhook_secret
+def verify(secret: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """Check both signatures of a POST and the headers that name its event; returns the event."""
     mark = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    assert headers["X-Quixess-Signature-256"] == mark
+    assert headers["X-Quixess-Signature-256"] == mark, "the signature is wrong"
     event: dict[str, Any] = Webhook(secret).verify(body, {name.lower(): value for name, value in headers.items()})
-    assert headers["X-Quixess-Event-Id"] == headers["webhook-id"] == event["id"]
+    assert headers["X-Quixess-Event-Id"] == headers["webhook-id"] == event["id"], "the headers name another event"
     return event
 
 
 async def _judge_log(site: Site, told: list[str], in_flight: int) -> None:
     """Our own books agree with the tenant's: an outcome for each event, an attempt for each POST but the lost ones."""
     outcomes = await site.rows("SELECT event_id, state FROM outcome")
-    assert Counter(ids.show("evt", row["event_id"]) for row in outcomes) == Counter(set(told))
-    assert {row["state"] for row in outcomes} <= {"delivered"}
+    assert {row["state"] for row in outcomes} <= {"delivered"}, "an event did not end as delivered"
     attempts = await site.rows("SELECT event_id, count(*) AS made FROM attempt WHERE status IS NOT NULL GROUP BY 1")
-    logged = Counter({ids.show("evt", row["event_id"]): row["made"] for row in attempts})
-    assert not logged - Counter(told), "an attempt is logged that the tenant never saw"
-    assert (Counter(told) - logged).total() <= in_flight, "more attempts are missing than were in flight"
+    judge_log(
+        told,
+        ended=Counter(ids.show("evt", row["event_id"]) for row in outcomes),
+        logged=Counter({ids.show("evt", row["event_id"]): row["made"] for row in attempts}),
+        in_flight=in_flight,
+    )
+
+
+def judge_log(told: list[str], *, ended: Counter[str], logged: Counter[str], in_flight: int) -> None:
+    """Compare our log of one endpoint with what its server got: event ids as they came, ended, and logged attempts."""
+    assert ended == Counter(set(told)), f"outcomes and POSTs differ: {ended - Counter(told)}, {Counter(told) - ended}"
+    assert not logged - Counter(told), f"an attempt is logged that the tenant never saw: {logged - Counter(told)}"
+    missing = (Counter(told) - logged).total()
+    assert missing <= in_flight, f"{missing} attempts are missing in the log for {in_flight} in flight"

@@ -1,14 +1,12 @@
-"""Real processes of Quixess that a test may kill, and the world around them that lives on.
+"""An installation whose processes a test may kill, and the world around them that lives on.
 
-The simulated Meta and the tenant's receiver run in the test; the gateways are `python -m quixess serve --work`, found
-dead or alive by their exit status, and are started again on the port they had.
+The simulated Meta and the tenant's receiver run in the test; the gateways are `python -m quixess serve --work`, and
+are started again on the port they had.
 """
 
 import asyncio
 import json
 import os
-import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +20,8 @@ from quixess import simulator
 from quixess.cli import demo, ground
 from quixess.cli.demo import Demo
 from quixess.cli.ground import Ground
-from quixess.events import endpoints
+from quixess.events import directory
+from tests.processes import Program
 from tests.simulator import driving
 from tests.world import CODE, OTP, PHONE, Answer, Receiver, eventually, listening
 
@@ -40,51 +39,6 @@ QUICK = {
     "QUIXESS_RETRY_LADDER": "0.1,0.1,0.2,0.4,0.8,1.6,3.2",
     "QUIXESS_LOG_LEVEL": "warning",
 }
-_READY_S = 30.0
-
-
-@dataclass
-class Program:
-    """One `python -m quixess …`. It keeps its port from the first start on; what it prints goes to `log`."""
-
-    command: tuple[str, ...]
-    env: Mapping[str, str]
-    log: Path
-    url: str = ""
-    process: asyncio.subprocess.Process | None = None
-
-    async def start(self, *, fail_at: str | None = None) -> None:
-        """Start it and wait until it answers; `fail_at` arms a failpoint."""
-        reader, writer = os.pipe()
-        env = dict(self.env) | ({"QUIXESS_FAIL_AT": fail_at} if fail_at else {})
-        if self.url:
-            env["QUIXESS_PORT"] = self.url.rpartition(":")[2]
-        try:
-            with self.log.open("ab") as log:
-                self.process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "quixess", *self.command, "--ready-fd", str(writer),
-                    pass_fds=(writer,), env=env, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                )  # fmt: skip
-        finally:
-            os.close(writer)
-        with os.fdopen(reader) as said:
-            async with asyncio.timeout(_READY_S):
-                self.url = (await asyncio.to_thread(said.readline)).strip()
-        assert self.url, self.log.read_text()
-
-    async def falls(self, name: str) -> None:
-        """Wait until the process has killed itself at this failpoint."""
-        assert self.process is not None
-        async with asyncio.timeout(_READY_S):
-            assert await self.process.wait() == -signal.SIGKILL, self.log.read_text()
-        assert f"failpoint {name}: killed" in self.log.read_text()
-
-    async def kill(self) -> None:
-        """Send SIGKILL, if it still runs, and wait for its end."""
-        if self.process is not None:
-            if self.process.returncode is None:
-                self.process.kill()
-            await self.process.wait()
 
 
 @dataclass
@@ -203,22 +157,27 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def site_over(dsn: str, data_dir: Path, **more: str) -> AsyncIterator[Site]:
-    """Build a site over a database. `more` are settings for its processes, which are not started yet."""
+async def site_over(
+    dsn: str, data_dir: Path, *, command: tuple[str, ...] = ("serve", "--work"), seed: int | None = None, **more: str
+) -> AsyncIterator[Site]:
+    """Build a site over a database. `more` are settings for its two processes, which are not started yet.
+
+    The simulated Meta has the same ids and secrets for the same `seed`.
+    """
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(listening())
-        meta = await stack.enter_async_context(driving.running(simulator.Options(settings=driving.QUICK)))
+        meta = await stack.enter_async_context(driving.running(simulator.Options(settings=driving.QUICK, seed=seed)))
         # An old connection would die with the process it led to; every request here opens its own.
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)))
         port = receiver.url.rpartition(":")[2].partition("/")[0]
-        env = environment(data_dir, QUIXESS_DATABASE_URL=dsn, QUIXESS_WEBHOOK_PORTS=port, **more)
+        env = environment(data_dir, **{"QUIXESS_DATABASE_URL": dsn, "QUIXESS_WEBHOOK_PORTS": port} | more)
         quixess = {name: value for name, value in env.items() if name.startswith("QUIXESS_")}
         on = await stack.enter_async_context(ground.stand(settings_of.read(quixess), dsn))
         seeded = await demo.seed(on, meta.base_url)
         async with on.db.transaction() as tx:
             brand_id = (await tx.rows("SELECT id FROM brand"))[0]["id"]
-            await endpoints.set_url(tx, on.keyring, brand_id, receiver.url)
-        first, second = (Program(("serve", "--work"), env, data_dir / f"{name}.log") for name in ("first", "second"))
+            await directory.set_url(tx, on.keyring, brand_id, receiver.url)
+        first, second = (Program(command, env, data_dir / f"{name}.log") for name in ("first", "second"))
         try:
             yield Site(on, meta, receiver, http, seeded, first, second)
         finally:

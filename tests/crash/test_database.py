@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from quixess.database.embedded import EmbeddedPostgres
-from tests.crash import ledger
+from tests.crash import ledger, loading
 from tests.crash.processes import Site
-from tests.world import PHONE, eventually
+from tests.world import eventually
 
 pytestmark = pytest.mark.crash
 
@@ -65,21 +65,16 @@ async def test_a_kill_9_of_postgresql_under_load_loses_nothing_that_was_answered
 ) -> None:
     site = own_site
     await site.open()
-    enough = asyncio.Event()
-    load = [asyncio.create_task(_send_on(site, name, enough)) for name in range(4)]
-    load.append(asyncio.create_task(_write_on(site, enough)))
-    await eventually(lambda: len(site.receiver.got) >= 60)
-
-    await _kill(server)
-    killed = datetime.now(UTC)
-    refused = _count(site, 503)
-    await eventually(lambda: _count(site, 503) >= refused + 4)
-    under_way = sum(_posted(event) > killed - UNFLUSHED for event in site.receiver.events)
-    await asyncio.to_thread(server.start)
-    before = _count(site, 200)
-    await eventually(lambda: _count(site, 200) >= before + 20)
-    enough.set()
-    await asyncio.gather(*load)
+    async with loading.loaded(site, site.first):
+        await eventually(lambda: len(site.receiver.got) >= 60)
+        await _kill(server)
+        killed = datetime.now(UTC)
+        refused = _count(site, 503)
+        await eventually(lambda: _count(site, 503) >= refused + 4)
+        under_way = sum(_posted(event) > killed - UNFLUSHED for event in site.receiver.events)
+        await asyncio.to_thread(server.start)
+        before = _count(site, 200)
+        await eventually(lambda: _count(site, 200) >= before + 20)
 
     verdict = await ledger.judge(site, in_flight=under_way)
     assert verdict.sends == len(site.answers)
@@ -90,20 +85,6 @@ async def _kill(server: EmbeddedPostgres) -> None:
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
     await eventually(lambda: server.pid is None)
-
-
-async def _send_on(site: Site, name: int, enough: asyncio.Event) -> None:
-    """Send one code after the other, each with its key until it is answered 200."""
-    number = 0
-    while not enough.is_set():
-        await site.statuses_until(200, f"load-{name}-{number}", to=f"{PHONE[:-1]}{name}")
-        number += 1
-
-
-async def _write_on(site: Site, enough: asyncio.Event) -> None:
-    while not enough.is_set():
-        await site.customer_says(f"word {len(site.written)}", f"{PHONE[:-1]}{len(site.written) % 10}")
-        await asyncio.sleep(0.05)
 
 
 def _count(site: Site, status: int) -> int:

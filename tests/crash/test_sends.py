@@ -6,7 +6,8 @@ import pytest
 
 from quixess import idempotency
 from tests.crash import ledger
-from tests.crash.processes import Program, Site
+from tests.crash.processes import Site
+from tests.processes import Program
 from tests.world import eventually
 
 pytestmark = pytest.mark.crash

@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 from quixess import access, connections
 from quixess.connections import Facts
-from quixess.events import endpoints
+from quixess.events import directory
+from quixess.events.endpoints import KNOWN_TYPES
 from tests.simulator.driving import signed
 from tests.world import PHONE, Answer, Receiver, World, eventually
 
@@ -20,10 +21,15 @@ def wamid() -> str:
     return f"wamid.{uuid4().hex}"
 
 
+def said(kind: str, content: Any, *, sender: str = DIGITS, at: int | None = None, **more: Any) -> dict[str, Any]:
+    """One message of a user, of any type."""
+    written = {"from": sender, "id": wamid(), "timestamp": str(at or int(time.time())), "type": kind}
+    return written | {kind: content} | more
+
+
 def text(body: str = "Hi", *, sender: str = DIGITS, at: int | None = None, **more: Any) -> dict[str, Any]:
-    """One message of a user."""
-    written = {"from": sender, "id": wamid(), "timestamp": str(at or int(time.time())), "type": "text"}
-    return written | {"text": {"body": body}} | more
+    """One text of a user."""
+    return said("text", {"body": body}, sender=sender, at=at, **more)
 
 
 def status(of: str, word: str, *, to: str = DIGITS, at: int | None = None, **more: Any) -> dict[str, Any]:
@@ -35,13 +41,13 @@ def failure(code: int, title: str) -> dict[str, Any]:
     return {"code": code, "title": title, "message": title, "error_data": {"details": f"{title}."}}
 
 
-def change(world: World, *, number: str | None = None, **content: Any) -> dict[str, Any]:
-    """One change of the field `messages`: `messages=[…]`, `statuses=[…]`, `contacts=[…]`."""
+def change(world: World, *, number: str | None = None, field: str = "messages", **content: Any) -> dict[str, Any]:
+    """One change: `messages=[…]`, `statuses=[…]`, `contacts=[…]`, or what another field holds."""
     metadata = {
         "display_phone_number": world.meta.world["display_phone_number"],
         "phone_number_id": number or world.meta.world["phone_number_id"],
     }
-    return {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata} | content}
+    return {"field": field, "value": {"messaging_product": "whatsapp", "metadata": metadata} | content}
 
 
 def body(world: World, *entries: list[dict[str, Any]]) -> bytes:
@@ -66,6 +72,11 @@ async def tell(world: World, **content: Any) -> None:
     answer = await post(world, body(world, [change(world, **content)]))
     assert answer.status == 200
     await rest(world)
+
+
+async def hear_everything(world: World) -> None:
+    """Let Bordercart's endpoint have the events that are told on request only, too."""
+    await world.rows("UPDATE endpoint SET event_types = $1", sorted(KNOWN_TYPES))
 
 
 async def rest(world: World) -> None:
@@ -120,5 +131,5 @@ async def found_rival(world: World, receiver: Receiver, *, app_id: str = "777000
     async with world.rooms.db.transaction() as tx:
         brand = await access.create_brand(tx, "Rival")
         await connections.connect(tx, world.rooms.keyring, brand.id, facts)
-        await endpoints.set_url(tx, world.rooms.keyring, brand.id, receiver.url)
+        await directory.set_url(tx, world.rooms.keyring, brand.id, receiver.url)
     return Rival(brand.id, facts.app_id, facts.app_secret, facts.phone_number_id)

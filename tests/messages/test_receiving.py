@@ -96,6 +96,7 @@ async def test_a_person_without_a_phone_is_known_by_the_user_id(world: World) ->
         "phone": None,
         "phone_e164": None,
         "user_id": "US.13491208655302741918",
+        "parent_user_id": None,
         "username": "pablo",
         "name": "Pablo",
     }
@@ -159,6 +160,7 @@ async def test_the_event_of_a_message_is_exactly_the_documented_one(world: World
                 "phone": "15550100009",
                 "phone_e164": "+15550100009",
                 "user_id": None,
+                "parent_user_id": None,
                 "username": None,
                 "name": "Frank",
             },
@@ -169,5 +171,42 @@ async def test_the_event_of_a_message_is_exactly_the_documented_one(world: World
             "type": "text",
             "content": {"body": "Yes, it was me"},
             "reply_to": sent.json["wa_message_id"],
+            "context": None,
+            "referral": None,
+            "group_id": None,
         },
     }
+
+
+async def test_many_bodies_at_once_about_one_person_under_many_names_lose_nothing(world: World) -> None:
+    """Several transactions learn the same at the same moment: whoever is second looks again."""
+    names: list[dict[str, str]] = [{"from": "111"}, {"from_user_id": "US.1"}, {"from": "111", "from_user_id": "US.1"}]
+    bodies = []
+    for number in range(60):
+        message = text(f"message {number}")
+        del message["from"]
+        bodies.append(hooks.body(world, [change(world, messages=[message | names[number % 3]])]))
+    answers = await asyncio.gather(*(hooks.post(world, raw) for raw in bodies))
+    assert {answer.status for answer in answers} == {200}
+    await hooks.rest(world)
+
+    assert await world.rows("SELECT id, error FROM intake_todo") == []
+    assert len(set(await texts(world))) == len(world.receiver.events) == 60
+    await hooks.tell(world, messages=[text("the last", sender="111", from_user_id="US.1")])
+    assert [tuple(row) for row in await world.rows("SELECT phone, user_id FROM contact")] == [("111", "US.1")]
+    (talk,) = await world.rows("SELECT unread FROM conversation WHERE merged_into IS NULL")
+    assert talk["unread"] == 61
+
+
+async def test_a_customer_who_changes_the_number_stays_in_the_conversation(world: World) -> None:
+    changed = {"type": "user_changed_number", "body": "changed from 111 to 222", "wa_id": "222"}
+    await hooks.tell(world, messages=[text("Hi", sender="111", at=1_700_000_000)])
+    await hooks.tell(world, messages=[hooks.said("system", changed, sender="111", at=1_700_000_100)])
+    await hooks.tell(world, messages=[text("still me", sender="222", at=1_700_000_200)])
+    await hooks.tell(world, messages=[text("late", sender="111", at=1_700_000_050)])
+
+    assert len({event["data"]["conversation_id"] for event in world.receiver.events}) == 1
+    told = world.receiver.events[1]["data"]
+    assert (told["type"], told["from"]["phone"], told["content"]["phone"]) == ("system", "111", "222")
+    await hooks.tell(world, messages=[text("who has 111 now", sender="111", at=1_700_000_300)])
+    assert len({event["data"]["conversation_id"] for event in world.receiver.events}) == 2

@@ -1,5 +1,6 @@
 """Statuses in any order: a message only moves up, and each fact is told once."""
 
+import json
 from typing import Any
 
 from quixess.database import ids
@@ -198,3 +199,79 @@ async def test_the_mark_of_one_brand_on_the_number_of_another_settles_nothing(wo
         assert (await world.send_otp(idempotency_key="k")).status == 202
         assert receiver.events == []
     assert kinds(world) == []
+
+
+async def test_a_first_sent_is_told_on_request(world: World) -> None:
+    await hooks.hear_everything(world)
+    known = await hooks.send_silently(world)
+    for _ in range(2):
+        await hooks.tell(world, statuses=[status(known, "sent"), status(known, "delivered")])
+
+    assert kinds(world) == ["message.sent", "message.delivered"]
+    assert world.receiver.of_type("message.sent")[0]["data"]["status"] == "sent"
+
+
+async def test_the_price_of_the_latest_status_is_kept_with_the_message(world: World) -> None:
+    known = await hooks.send_silently(world)
+    regular = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": "utility"}
+    free = regular | {"billable": False, "type": "free_customer_service"}
+    await hooks.tell(world, statuses=[status(known, "delivered", pricing=free)])
+    late: list[dict[str, Any]] = [{"status": "sent", "pricing": regular}, {"status": "read"}]
+    for told in late:
+        await hooks.tell(world, statuses=[status(known, "") | told])
+
+    (row,) = await world.rows("SELECT pricing FROM message")
+    assert json.loads(row["pricing"])["type"] == "free_customer_service"
+
+
+async def test_a_failure_with_several_reasons_tells_them_all(world: World) -> None:
+    known = await hooks.send_silently(world)
+    reasons = [failure(131026, "Message undeliverable"), failure(131049, "Healthy ecosystem")]
+    await hooks.tell(world, statuses=[status(known, "failed", errors=reasons)])
+
+    (event,) = world.receiver.of_type("message.failed")
+    assert [error["code"] for error in event["data"]["errors"]] == [131026, 131049]
+    (row,) = await world.rows("SELECT errors FROM message")
+    assert [error["code"] for error in json.loads(row["errors"])] == [131026, 131049]
+
+
+async def test_in_a_group_each_participant_counts_once(world: World) -> None:
+    known = await hooks.send_silently(world)
+    group: dict[str, Any] = {"recipient_type": "group"}
+    ann = status(known, "read", to="group-1", recipient_participant_id="111", **group)
+    bob = status(known, "delivered", to="group-1", recipient_participant_id="222", **group)
+    for _ in range(2):
+        await hooks.tell(world, statuses=[ann, bob])
+    await hooks.tell(world, statuses=[bob | {"status": "failed"} | FAILED, ann | {"status": "failed"} | FAILED])
+
+    told = [(event["type"], event["data"]["to"]["phone"]) for event in world.receiver.events]
+    assert sorted(told[:3]) == [("message.delivered", "111"), ("message.delivered", "222"), ("message.read", "111")]
+    assert await hooks.state_of(world, known) == "read"
+    rows = await world.rows("SELECT status, participant FROM message_status ORDER BY status, participant")
+    assert [tuple(row) for row in rows] == [
+        ("delivered", "111"), ("delivered", "222"), ("failed", "111"), ("failed", "222"), ("read", "111"),
+    ]  # fmt: skip
+
+
+async def test_a_status_teaches_who_is_behind_a_phone_before_the_answer_comes(world: World) -> None:
+    sent = await world.send_otp(to="+15550100009")
+    known = sent.json["wa_message_id"]
+    await hooks.tell(world, statuses=[status(known, "sent", to="15550100009", recipient_user_id="US.13")])
+    nameless = hooks.text("It is me", from_user_id="US.13")
+    del nameless["from"]
+    await hooks.tell(world, messages=[nameless])
+
+    (event,) = world.receiver.of_type("message.received")
+    assert event["data"]["conversation_id"] == sent.json["conversation_id"]
+    (row,) = await world.rows("SELECT phone, user_id FROM contact")
+    assert tuple(row) == ("15550100009", "US.13")
+
+
+async def test_a_status_teaches_how_meta_writes_a_number_when_the_answer_was_lost(world: World) -> None:
+    known = await hooks.send_silently(world, to="+5511987654321")
+    await world.rows("DELETE FROM phone_alias")
+    await hooks.tell(world, statuses=[status(known, "sent", to="551187654321")])
+    await hooks.tell(world, messages=[hooks.text("Oi", sender="551187654321")])
+
+    assert len(await world.rows("SELECT id FROM contact")) == 1
+    assert len(await world.rows("SELECT DISTINCT conversation_id FROM message")) == 1

@@ -37,6 +37,19 @@ async def test_a_number_of_another_app_goes_nowhere_and_is_counted(world: World)
         assert await world.rows("SELECT id FROM message") == []
 
 
+async def test_the_webhooks_of_another_app_prove_nothing_about_our_pipe(world: World) -> None:
+    async with listening() as receiver:
+        rival = await hooks.found_rival(world, receiver)
+        spoofed = hooks.body(world, [change(world, messages=[text("x")])])
+        await hooks.post(world, spoofed, app_id=rival.app_id, secret=rival.app_secret)
+        await hooks.rest(world)
+
+        seen = "SELECT webhook_seen_at IS NOT NULL AS seen FROM connection WHERE id = $1"
+        assert [row["seen"] for row in await world.rows(seen, world.connection_id)] == [False]
+        await hooks.tell(world, messages=[text("y")])
+        assert [row["seen"] for row in await world.rows(seen, world.connection_id)] == [True]
+
+
 async def test_one_app_may_serve_two_brands_and_each_gets_its_own(world: World) -> None:
     async with listening() as receiver:
         rival = await hooks.found_rival(world, receiver, app_id=world.meta.world["app_id"])

@@ -13,8 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from quixess.access import Keys, Scope
-from quixess.api import gate, send
+from quixess.api import gate, media, send
 from quixess.api.gate import Pass
+from quixess.media.shelf import Shelf
 from quixess.messages.sending import Sending
 
 PREFIX = "/api/v1/whatsapp/external"
@@ -26,22 +27,26 @@ class Rooms:
 
     keys: Keys
     sending: Sending
+    shelf: Shelf
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint. `errors` are the codes of its own, beside those that every endpoint can answer."""
+    """One endpoint. `errors` are the codes of its own, beside those that every endpoint can answer.
+
+    `request` is None where there is no body; a `response` of bytes is a file. `example` is a body that is asked with.
+    """
 
     method: str
     path: str
     scope: Scope
     summary: str
     handler: Callable[[Request, Pass, Rooms], Awaitable[Response]]
-    request: type
+    request: type | None
     response: type
     errors: tuple[str, ...]
     idempotent: bool
-    example: dict[str, Any]
+    example: dict[str, Any] | None
 
     def __post_init__(self) -> None:
         if not isinstance(self.scope, Scope):
@@ -75,6 +80,18 @@ ENDPOINTS = (
         errors=(*_SEND_ERRORS, "not_authentication_template"),
         idempotent=True,
         example={"to": "+12818184370", "code": "482913", "template_name": "signup_otp"},
+    ),
+    Endpoint(
+        method="GET",
+        path="/media/{id}",
+        scope=Scope.READ_MESSAGES,
+        summary="Get a file that a customer sent.",
+        handler=lambda request, passed, rooms: media.get_file(request, passed, rooms.shelf),
+        request=None,
+        response=bytes,
+        errors=("media_not_found", "media_failed", "media_gone", "range_not_satisfiable", "media_not_ready"),
+        idempotent=False,
+        example=None,
     ),
 )
 

@@ -18,11 +18,14 @@ from quixess.database import ids
 from quixess.database.core import Row, Tx
 from quixess.events.outbox import Draft
 from quixess.idempotency import Final
-from quixess.messages import describing, model, phones, refusals, store
+from quixess.messages import describing, model, phones, refusals, store, threads
 from quixess.messages.model import OF_STATUS, RANK, State
 from quixess.messages.store import Settled, Status
+from quixess.messages.threads import Person
 from quixess.meta.webhooks import StatusUpdate
 
+_Key = tuple[UUID, str, str]
+_TOLD = frozenset({"sent", "delivered", "read", "failed"})
 _encode = msgspec.json.encode
 
 
@@ -60,9 +63,10 @@ async def apply(tx: Tx, heard: Sequence[Heard]) -> list[Draft]:
     new = await store.insert_statuses(tx, list(statuses.values()))
     rows = {one.row["id"]: one.row for one in found}
     await _advance(tx, found, rows)
+    await _learn_names(tx, found)
     told = {one.row["id"]: dict(one.row) | {"wamid": one.heard.update.wamid} for one in found}
-    worth = [key for key in sorted(statuses) if _tells(rows, key, new, statuses)]
-    return [_draft(told[key[0]], statuses[key]) for key in worth]
+    worth = [status for status in _in_order(statuses) if _tells(rows, status, new, statuses)]
+    return [_draft(told[status.message_id], status) for status in worth]
 
 
 async def _find_messages(tx: Tx, heard: Sequence[Heard]) -> list[_Found]:
@@ -110,18 +114,19 @@ async def _unpark(tx: Tx, parked: Sequence[UUID | None]) -> None:
         await tx.execute("DELETE FROM parked_status WHERE id = ANY ($1::uuid[])", list(parked))
 
 
-def _fold(found: Sequence[_Found]) -> dict[tuple[UUID, str], Status]:
-    """Give each (message, status) once. A read without a delivered implies one, marked as inferred."""
-    statuses: dict[tuple[UUID, str], Status] = {}
+def _fold(found: Sequence[_Found]) -> dict[_Key, Status]:
+    """Give each (message, status, participant) once. A read without a delivered implies one, marked as inferred."""
+    statuses: dict[_Key, Status] = {}
     for one in found:
         update, row = one.heard.update, one.row
         status = _status(row, update, update.status)
-        told = statuses.get((row["id"], status.status))
+        told = statuses.get(status.key)
         if told is None or told.inferred:
-            statuses[row["id"], status.status] = status
+            statuses[status.key] = status
         if OF_STATUS.get(update.status) is State.READ:
-            for implied in ("delivered", "read"):
-                statuses.setdefault((row["id"], implied), _status(row, update, implied, inferred=True))
+            for word in ("delivered", "read"):
+                implied = _status(row, update, word, inferred=True)
+                statuses.setdefault(implied.key, implied)
     return statuses
 
 
@@ -134,46 +139,94 @@ def _status(row: Row, update: StatusUpdate, status: str, *, inferred: bool = Fal
         occurred_at=moment_of(update.timestamp),
         inferred=inferred,
         errors=_encode(errors).decode() if errors else None,
-        pricing=_encode(_pricing(update.pricing)).decode() if update.pricing else None,
+        pricing=_priced(update),
+        participant=update.participant or "",
     )
 
 
+def _in_order(statuses: Mapping[_Key, Status]) -> list[Status]:
+    """Put the statuses of each message in the order in which a message goes through them."""
+    return sorted(statuses.values(), key=lambda one: (one.message_id, _rank_of(one.status), one.participant))
+
+
 def _decode_error(error: dict[str, Any]) -> dict[str, Any]:
-    data = error.get("error_data")
+    data, code, title = error.get("error_data"), error.get("code"), error.get("title")
     details = data.get("details") if isinstance(data, dict) else None
-    code = error.get("code")
-    return refusals.describe(code if isinstance(code, int) else 0, error.get("title"), details)
+    return refusals.describe(
+        code if isinstance(code, int) else 0,
+        title if isinstance(title, str) else None,
+        details if isinstance(details, str) else None,
+    )
 
 
-def _pricing(pricing: dict[str, Any]) -> dict[str, Any]:
-    known = {"billable": "billable", "category": "category", "pricing_model": "model", "type": "type"}
-    return {ours: pricing.get(theirs) for theirs, ours in known.items() if theirs in pricing}
+def _priced(update: StatusUpdate) -> str | None:
+    words = {"category": "category", "pricing_model": "model", "type": "type"}
+    told = update.pricing
+    if not told:
+        return None
+    priced = {"billable": billable} if type(billable := told.get("billable")) is bool else {}
+    return _encode(priced | {ours: told[word] for word, ours in words.items() if type(told.get(word)) is str}).decode()
 
 
 async def _advance(tx: Tx, found: Sequence[_Found], rows: dict[UUID, Row]) -> None:
     best: dict[UUID, _Found] = {}
-    for one in found:
-        known = best.get(one.row["id"])
-        if _rank(one) >= 0 and (known is None or _rank(one) > _rank(known)):
+    priced: dict[UUID, str] = {}
+    for one in sorted(found, key=lambda one: _rank_of(one.heard.update.status)):
+        if _rank_of(one.heard.update.status) >= 0:
             best[one.row["id"]] = one
-    await store.settle_outbound(tx, [_settled(one) for one in best.values()])
+        if pricing := _priced(one.heard.update):
+            priced[one.row["id"]] = pricing
+    await store.settle_outbound(tx, [_settled(one, priced.get(one.row["id"])) for one in best.values()])
     doubted = [one for one in best.values() if rows[one.row["id"]]["wamid"] is None]
     if doubted:
         await _settle_doubts(tx, doubted)
 
 
-def _rank(found: _Found) -> int:
-    state = OF_STATUS.get(found.heard.update.status)
+def _rank_of(status: str) -> int:
+    state = OF_STATUS.get(status)
     return -1 if state is None else RANK[state]
 
 
-def _settled(found: _Found) -> Settled:
-    state, row = OF_STATUS[found.heard.update.status], found.row
-    errors = [_decode_error(error) for error in found.heard.update.errors] if state is State.FAILED else None
-    encoded = _encode(errors).decode() if errors else None
+def _settled(found: _Found, pricing: str | None) -> Settled:
+    update, row = found.heard.update, found.row
+    state = OF_STATUS[update.status]
+    errors = [_decode_error(error) for error in update.errors] if state is State.FAILED else None
     return Settled(
-        row["brand_id"], row["id"], row["connection_id"], state, RANK[state], found.heard.update.wamid, encoded
+        brand_id=row["brand_id"],
+        message_id=row["id"],
+        connection_id=row["connection_id"],
+        state=state,
+        rank=RANK[state],
+        wamid=update.wamid,
+        errors=_encode(errors).decode() if errors else None,
+        pricing=pricing,
+        user_id=None if update.participant else update.recipient_user_id,
     )
+
+
+async def _learn_names(tx: Tx, found: Sequence[_Found]) -> None:
+    """Learn the user id of somebody who was written to by phone, and under which digits Meta knows the phone."""
+    alone = [one for one in found if one.heard.update.participant is None and one.row["phone"] is not None]
+    people = [
+        Person(
+            brand_id=one.row["brand_id"],
+            connection_id=one.row["connection_id"],
+            phone=one.row["phone"],
+            user_id=one.heard.update.recipient_user_id,
+            at=moment_of(one.heard.update.timestamp),
+        )
+        for one in alone
+        if one.heard.update.recipient_user_id and one.row["user_id"] is None
+    ]
+    if people:
+        await threads.find_threads(tx, people)
+    recipients = [(one.row, one.heard.update.recipient_phone) for one in alone]
+    aliases = [
+        (row["brand_id"], phone, row["conversation_id"])
+        for row, phone in recipients
+        if phone and phone != row["phone"] and phones.alike(phone, row["phone"])
+    ]
+    await threads.add_aliases(tx, aliases)
 
 
 async def _settle_doubts(tx: Tx, found: Sequence[_Found]) -> None:
@@ -190,19 +243,23 @@ async def _settle_doubts(tx: Tx, found: Sequence[_Found]) -> None:
         await idempotency.settle(tx, finals)
 
 
-def _tells(
-    rows: dict[UUID, Row], key: tuple[UUID, str], new: set[tuple[UUID, str]], statuses: Container[tuple[UUID, str]]
-) -> bool:
-    """Tell whether a status is worth an event: a new delivered or read, a failure of what was not delivered."""
-    message_id, status = key
-    if key not in new or status not in {"delivered", "read", "failed"}:
+def _tells(rows: dict[UUID, Row], status: Status, new: Container[_Key], statuses: Container[_Key]) -> bool:
+    """Tell whether a status is worth an event: new, and a failure only of what was not delivered."""
+    if status.key not in new or status.status not in _TOLD:
         return False
-    if status != "failed":
+    if status.status != "failed":
         return True
-    return rows[message_id]["rank"] < RANK[State.FAILED] and (message_id, "delivered") not in statuses
+    delivered = (status.message_id, "delivered", status.participant) in statuses
+    return not delivered and (bool(status.participant) or rows[status.message_id]["rank"] < RANK[State.FAILED])
 
 
-def _draft(row: Mapping[str, Any], status: Status) -> Draft:
+def _draft(row: dict[str, Any], status: Status) -> Draft:
+    if status.participant:
+        by_phone = status.participant.isdigit()
+        row = row | {
+            "phone": status.participant if by_phone else None,
+            "user_id": None if by_phone else status.participant,
+        }
     if status.status == "failed":
         return describing.failed(row, msgspec.json.decode(status.errors or "[]"), status.occurred_at)
     return describing.progressed(row, status.status, status.occurred_at, status.pricing, inferred=status.inferred)

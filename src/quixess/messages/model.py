@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from quixess.connections import Connection
+from quixess.connections import Connection, Number
 from quixess.database import ids
 from quixess.events.envelope import moment
 
 OPAQUE_PREFIX = "qx1:"
+Item = TypeVar("Item")
 
 
 class State(StrEnum):
@@ -53,6 +54,22 @@ OF_STATUS = {
     "played": State.READ,
     "failed": State.FAILED,
 }
+
+
+class Source(StrEnum):
+    """How a message came to be known: as it happened, as the brand sent it from its phone app, from that app's past."""
+
+    LIVE = "live"
+    ECHO = "echo"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[Item]):
+    """Something that Meta told, and the number of ours that it is about."""
+
+    item: Item
+    number: Number
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,48 +6,56 @@ off in one transaction; one that cannot be is tried alone, keeps its todo with t
 
 import asyncio
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
-import msgspec
+import asyncpg
 import structlog
 
-from quixess import connections, failpoints
-from quixess.connections import Number
+from quixess import connections, failpoints, media, notices
+from quixess.connections import Number, Stray
 from quixess.database import ids
 from quixess.database.batching import Batcher
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
 from quixess.events import outbox
 from quixess.events.outbox import Draft
-from quixess.messages import describing, evidence, store, threads, todos
+from quixess.media import Expected
+from quixess.messages import calls, copies, evidence, inbox, preferences, todos
 from quixess.messages.evidence import Heard
-from quixess.messages.store import Inbound
-from quixess.messages.threads import Person
+from quixess.messages.model import Told
 from quixess.messages.todos import Todo
 from quixess.meta import webhooks
-from quixess.meta.webhooks import InboundMessage, MalformedBody, Parsed, StatusUpdate
+from quixess.meta.webhooks import (
+    Call,
+    Echo,
+    HistoryMessage,
+    InboundMessage,
+    Item,
+    MalformedBody,
+    OtherChange,
+    Parsed,
+    Preference,
+    StatusUpdate,
+)
+from quixess.notices import Said
 from quixess.vault import Keyring
 
 _MOST_AT_HAND = 2_000
 _AT_ONCE = 100
 _IDLE_S = 0.25
+_TRIES = 5
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # with a backslash before it these are six letters that a user typed
 _REPLACEMENT = rb"\1\\ufffd"
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A user's message and the number it was written to."""
-
-    message: InboundMessage
-    number: Number
-
-
 class Receiving:
-    """Takes Meta's bodies for one process. With `works` it also works them off; else a worker process does."""
+    """Takes Meta's bodies for one process. With `works` it also works them off; else a worker process does.
+
+    `on_media` is called after a commit that expects files of Meta.
+    """
 
     def __init__(
         self,
@@ -57,12 +65,14 @@ class Receiving:
         *,
         lease_s: float,
         works: bool,
+        on_media: Callable[[], None] | None = None,
     ) -> None:
         self._db = db
         self._keyring = keyring
         self._dispatcher = dispatcher
         self._lease_s = lease_s
         self._works = works
+        self._on_media = on_media
         self._stopping = False
         self._bodies: Batcher[tuple[str, bytes], Todo] = Batcher(self._keep)
         self._todos: Batcher[Todo, None] = Batcher(self._work_off, cap=_AT_ONCE)
@@ -126,6 +136,14 @@ class Receiving:
             _log.warning("a body of Meta waits", intake=str(todo.id), error=error.code)
 
     async def _work_off(self, batch: Sequence[Todo]) -> list[None]:
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._write(batch)
+            except asyncpg.UniqueViolationError:  # another process learnt of the same person at the same moment
+                continue
+        return await self._write(batch)
+
+    async def _write(self, batch: Sequence[Todo]) -> list[None]:
         parsed: list[tuple[Todo, Parsed]] = []
         broken: list[tuple[Todo, str]] = []
         for todo in batch:
@@ -135,36 +153,17 @@ class Receiving:
                 broken.append((todo, str(error)))
         with outbox.handing_to(self._dispatcher) as hand_off:
             async with self._db.transaction() as tx:
-                drafts = await self._apply(tx, parsed)
+                drafts, files = await _apply(tx, parsed)
+                await media.expect(tx, files)
                 for todo, reason in broken:
                     await todos.give_up(tx, todo, reason)
                 await todos.finish(tx, [(todo, one.problems) for todo, one in parsed])
                 failpoints.reach("receiving.before_commit")
                 await outbox.record(tx, self._keyring, drafts, hand_off)
         failpoints.reach("receiving.after_commit")
+        if files and self._on_media is not None:
+            self._on_media()
         return [None] * len(batch)
-
-    async def _apply(self, tx: Tx, parsed: Sequence[tuple[Todo, Parsed]]) -> list[Draft]:
-        wanted = {item.phone_number_id for _, one in parsed for item in one.items if item.phone_number_id}
-        numbers = await connections.find_numbers(tx, sorted(wanted)) if wanted else {}
-        written: list[_Written] = []
-        heard: list[Heard] = []
-        strays: list[tuple[Todo, str, str]] = []
-        for todo, one in parsed:
-            for item in one.items:
-                if item.phone_number_id is None:
-                    continue
-                number = numbers.get(item.phone_number_id)
-                if number is None or number.app_id != todo.app_id:
-                    reason = "unknown number" if number is None else "number of another app"
-                    strays.append((todo, item.phone_number_id, reason))
-                elif isinstance(item, InboundMessage):
-                    written.append(_Written(item, number))
-                elif isinstance(item, StatusUpdate):
-                    heard.append(Heard(item, number))
-        await todos.count_strays(tx, strays)
-        await connections.note_webhooks(tx, {number.connection_id: number for number in numbers.values()})
-        return await _receive(tx, written) + await evidence.apply(tx, heard)
 
 
 def _without_nul(body: bytes) -> bytes:
@@ -172,44 +171,56 @@ def _without_nul(body: bytes) -> bytes:
     return _NUL.sub(_REPLACEMENT, body) if rb"\u0000" in body else body
 
 
-async def _receive(tx: Tx, written: Sequence[_Written]) -> list[Draft]:
-    """Write the messages that are new. Meta repeats itself: the wamid tells, within a batch and for ever."""
-    first = {(one.number.connection_id, one.message.wamid): (ids.new(), one) for one in reversed(written)}
-    if not first:
-        return []
-    bound = [(key[0], key[1], one.number.brand_id, message_id) for key, (message_id, one) in first.items()]
-    new = await store.insert_wamids(tx, bound)
-    fresh = [(_inbound(message_id, one), one) for key, (message_id, one) in first.items() if key in new]
-    if not fresh:
-        return []
-    found = await threads.find_threads(tx, [message.person for message, _ in fresh])
-    pairs = [(message, found[message.person.key]) for message, _ in fresh]
-    await store.insert_inbound(tx, pairs)
-    heard = [(message.person.brand_id, thread.conversation_id, message.occurred_at) for message, thread in pairs]
-    await threads.open_windows(tx, heard)
-    return [
-        describing.received(message, found[message.person.key], _to(one.number)) for message, one in reversed(fresh)
-    ]
+async def _apply(tx: Tx, parsed: Sequence[tuple[Todo, Parsed]]) -> tuple[list[Draft], list[Expected]]:
+    """Write down what bodies tell, and return the events it is worth and the files to fetch."""
+    items = [(todo, item) for todo, one in parsed for item in one.items]
+    wanted = {item.phone_number_id for _, item in items if item.phone_number_id}
+    numbers = await connections.find_numbers(tx, sorted(wanted)) if wanted else {}
+    ours = _Ours()
+    for todo, item in items:
+        ours.sort(todo, item, numbers.get(item.phone_number_id or ""))
+    await connections.count_strays(tx, ours.strays)
+    await connections.note_webhooks(tx, ours.heard_for)
+    drafts, files = await inbox.apply(tx, ours.messages)
+    copied, more = await copies.apply(tx, ours.copies)
+    drafts += copied
+    drafts += await evidence.apply(tx, ours.statuses)
+    drafts += await calls.apply(tx, ours.calls)
+    drafts += await preferences.apply(tx, ours.preferences)
+    drafts += await notices.apply(tx, ours.notices)
+    return drafts, files + more
 
 
-def _inbound(message_id: UUID, written: _Written) -> Inbound:
-    message, number = written.message, written.number
-    user_id = message.from_user_id
-    if message.from_phone is None and user_id is None:
-        user_id = f"unknown-{message.wamid}"
-    person = Person(
-        number.brand_id, number.connection_id, message.from_phone, user_id, message.username, message.profile_name
-    )
-    return Inbound(
-        id=message_id,
-        person=person,
-        wamid=message.wamid,
-        type=message.type,
-        content=msgspec.json.encode(message.content).decode(),
-        reply_to=message.context_wamid,
-        occurred_at=evidence.moment_of(message.timestamp),
-    )
+@dataclass(slots=True)
+class _Ours:
+    """The items of a batch by what they are. Those about numbers of nobody, or of another app, are strays."""
 
+    messages: list[Told[InboundMessage]] = field(default_factory=list)
+    copies: list[Told[Echo | HistoryMessage]] = field(default_factory=list)
+    statuses: list[Heard] = field(default_factory=list)
+    calls: list[Told[Call]] = field(default_factory=list)
+    preferences: list[Told[Preference]] = field(default_factory=list)
+    notices: list[Said] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
+    heard_for: dict[UUID, Number] = field(default_factory=dict)
 
-def _to(number: Number) -> dict[str, str]:
-    return {"phone_number_id": number.phone_number_id, "waba_id": number.waba_id}
+    def sort(self, todo: Todo, item: Item, number: Number | None) -> None:
+        ours = number if number is not None and number.app_id == todo.app_id else None
+        if ours is not None:
+            self.heard_for[ours.connection_id] = ours
+        match item:
+            case OtherChange():
+                self.notices.append(Said(item, todo.app_id, todo.id))
+            case _ if ours is None:
+                reason = "unknown number" if number is None else "number of another app"
+                self.strays.append(Stray(todo.app_id, item.phone_number_id, reason, todo.id))
+            case InboundMessage():
+                self.messages.append(Told(item, ours))
+            case StatusUpdate():
+                self.statuses.append(Heard(item, ours))
+            case Call():
+                self.calls.append(Told(item, ours))
+            case Preference():
+                self.preferences.append(Told(item, ours))
+            case Echo() | HistoryMessage():
+                self.copies.append(Told(item, ours))

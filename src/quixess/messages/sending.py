@@ -29,7 +29,7 @@ from quixess.messages.model import GIVEN_UP, Outbound, Reply, State
 from quixess.messages.threads import Person, Thread
 from quixess.meta import payloads
 from quixess.meta.graph import Accepted, NotSent, Rejected, Unknown
-from quixess.templates import Template
+from quixess.templates import Sync, Template
 from quixess.vault import Keyring
 
 _OTP = "send_otp"
@@ -73,6 +73,7 @@ class Sending:
         db: Database,
         keyring: Keyring,
         lines: Lines,
+        sync: Sync,
         dispatcher: outbox.Dispatcher | None,
         *,
         lease_s: float,
@@ -81,7 +82,7 @@ class Sending:
         self._db = db
         self._keyring = keyring
         self._lines = lines
-        self._sync = templates.Sync(db, lines)
+        self._sync = sync
         self._lease_s = lease_s
         self._unknown_wait_s = unknown_wait_s
         self._questions: Batcher[_Question, _Known] = Batcher(self._look_up, lanes=1)
@@ -117,6 +118,7 @@ class Sending:
 
     async def close(self) -> None:
         """Return when everything that was begun is written down."""
+        await self._sync.close()
         await self._claims.close()
         await self._ends.close()
 

@@ -10,13 +10,13 @@ from operator import attrgetter
 from uuid import UUID
 
 from quixess.database.core import Row, Tx, columns
-from quixess.messages.model import RANK, Outbound, State
+from quixess.messages.model import RANK, Outbound, Source, State
 from quixess.messages.threads import Person, Thread
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The end of one send: what state it is in and what Meta said. `errors` is JSON text."""
+    """The end of one send: what state it is in and what Meta said. `errors` and `pricing` are JSON text."""
 
     brand_id: UUID
     message_id: UUID
@@ -25,11 +25,16 @@ class Settled:
     rank: int
     wamid: str | None = None
     errors: str | None = None
+    pricing: str | None = None
+    user_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message that a user wrote. `content` is JSON text."""
+    """A message that Meta told of: a user's, or a copy of one that the brand sent without us.
+
+    `content`, `context` and `referral` are JSON text.
+    """
 
     id: UUID
     person: Person
@@ -38,11 +43,25 @@ class Inbound:
     content: str
     reply_to: str | None
     occurred_at: datetime
+    context: str | None = None
+    referral: str | None = None
+    group_id: str | None = None
+    direction: str = "inbound"
+    state: State = State.RECEIVED
+    source: Source = Source.LIVE
+
+    @property
+    def rank(self) -> int:
+        """Where its state stands."""
+        return RANK[self.state]
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One status of one message. `inferred` marks a delivered that only a read told of."""
+    """One status of one message, in a group of one participant (a phone or user id, else empty).
+
+    `inferred` marks a delivered that only a read told of.
+    """
 
     brand_id: UUID
     message_id: UUID
@@ -51,6 +70,12 @@ class Status:
     inferred: bool = False
     errors: str | None = None
     pricing: str | None = None
+    participant: str = ""
+
+    @property
+    def key(self) -> tuple[UUID, str, str]:
+        """What makes two statuses the same."""
+        return (self.message_id, self.status, self.participant)
 
 
 async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]], *, lease_s: float) -> None:
@@ -89,8 +114,8 @@ async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> None:
     ordered = sorted(settled, key=attrgetter("message_id"))
     await tx.execute(
         """WITH s AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[],
-                                           $7::json[])
-                      AS s(brand_id, id, connection_id, state, rank, wamid, errors)),
+                                           $7::json[], $8::json[], $9::text[])
+                      AS s(brand_id, id, connection_id, state, rank, wamid, errors, pricing, user_id)),
                 bound AS (
                   INSERT INTO wamid (connection_id, wamid, brand_id, message_id)
                   SELECT connection_id, wamid, brand_id, id FROM s WHERE wamid IS NOT NULL
@@ -99,9 +124,15 @@ async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> None:
            UPDATE message m SET
              state = CASE WHEN m.rank < s.rank THEN s.state ELSE m.state END,
              errors = CASE WHEN m.rank < s.rank THEN s.errors ELSE m.errors END,
+             pricing = CASE WHEN m.pricing IS NULL OR m.rank <= s.rank THEN coalesce(s.pricing, m.pricing)
+                            ELSE m.pricing END,
+             user_id = coalesce(m.user_id, s.user_id),
              wamid = coalesce(s.wamid, m.wamid), rank = greatest(m.rank, s.rank)
            FROM s WHERE m.brand_id = s.brand_id AND m.id = s.id""",
-        *columns(ordered, "brand_id", "message_id", "connection_id", "state", "rank", "wamid", "errors"),
+        *columns(
+            ordered,
+            *("brand_id", "message_id", "connection_id", "state", "rank", "wamid", "errors", "pricing", "user_id"),
+        ),
     )
 
 
@@ -151,34 +182,57 @@ async def load(tx: Tx, wanted: Sequence[tuple[UUID, UUID]]) -> dict[UUID, Row]:
 
 
 async def insert_inbound(tx: Tx, messages: Sequence[tuple[Inbound, Thread]]) -> None:
-    """Write messages of users. Their wamids must be bound already: that is what makes each of them new."""
+    """Write messages that Meta told of. Their wamids must be bound already: that is what makes each of them new."""
     await tx.execute(
         """INSERT INTO message (brand_id, id, connection_id, conversation_id, direction, type, state, rank, phone,
-             user_id, wamid, content, reply_to, occurred_at)
-           SELECT m.brand_id, m.id, m.connection_id, m.conversation_id, 'inbound', m.type, 'received', $12, m.phone,
-             m.user_id, m.wamid, m.content, m.reply_to, m.occurred_at
+             user_id, wamid, content, reply_to, occurred_at, context, referral, group_id, source)
+           SELECT m.brand_id, m.id, m.connection_id, m.conversation_id, m.direction, m.type, m.state, m.rank, m.phone,
+             m.user_id, m.wamid, m.content, m.reply_to, m.occurred_at, m.context, m.referral, m.group_id, m.source
            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::json[],
-                       $9::text[], $10::timestamptz[], $11::uuid[])
-                AS m(brand_id, id, connection_id, type, phone, user_id, wamid, content, reply_to, occurred_at,
-                     conversation_id)""",
+                       $9::text[], $10::timestamptz[], $11::json[], $12::json[], $13::text[], $14::text[], $15::text[],
+                       $16::smallint[], $17::text[], $18::uuid[])
+                AS m(brand_id, id, connection_id, type, phone, user_id, wamid, content, reply_to, occurred_at, context,
+                     referral, group_id, direction, state, rank, source, conversation_id)""",
         *columns(
             [message for message, _ in messages],
             *("person.brand_id", "id", "person.connection_id", "type", "person.phone", "person.user_id", "wamid"),
-            *("content", "reply_to", "occurred_at"),
+            *("content", "reply_to", "occurred_at", "context", "referral", "group_id", "direction", "state", "rank"),
+            "source",
         ),
         [thread.conversation_id for _, thread in messages],
-        RANK[State.RECEIVED],
     )
 
 
-async def insert_statuses(tx: Tx, statuses: Sequence[Status]) -> set[tuple[UUID, str]]:
-    """Record statuses, each (message, status) once for ever, and return the pairs that are new."""
-    ordered = sorted(statuses, key=lambda one: (one.brand_id, one.message_id, one.status))
+async def replace_contents(tx: Tx, contents: Sequence[tuple[UUID, UUID, str, str]]) -> None:
+    """Put the true content where a placeholder stood, each (brand, message, type, content as JSON text)."""
+    await tx.execute(
+        """UPDATE message m SET type = c.type, content = c.content
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::json[]) AS c(brand_id, id, type, content)
+           WHERE m.brand_id = c.brand_id AND m.id = c.id""",
+        *(list(column) for column in zip(*sorted(contents), strict=True)),
+    )
+
+
+async def add_to_contents(tx: Tx, news: Sequence[tuple[UUID, UUID, str]]) -> None:
+    """Add members to the content of messages, each (brand, message, JSON text of an object); a null takes none away."""
+    await tx.execute(
+        """UPDATE message m SET content = (m.content::jsonb || jsonb_strip_nulls(c.news::jsonb))::json
+           FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS c(brand_id, id, news)
+           WHERE m.brand_id = c.brand_id AND m.id = c.id""",
+        *(list(column) for column in zip(*sorted(news), strict=True)),
+    )
+
+
+async def insert_statuses(tx: Tx, statuses: Sequence[Status]) -> set[tuple[UUID, str, str]]:
+    """Record statuses, each once for ever, and return the keys (message, status, participant) that are new."""
+    ordered = sorted(statuses, key=lambda one: (one.brand_id, *one.key))
     rows = await tx.rows(
-        """INSERT INTO message_status (brand_id, message_id, status, occurred_at, inferred, errors, pricing)
+        """INSERT INTO message_status (brand_id, message_id, status, occurred_at, inferred, errors, pricing,
+                                       participant)
            SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[], $6::json[],
-                                $7::json[])
-           ON CONFLICT DO NOTHING RETURNING message_id, status""",
+                                $7::json[], $8::text[])
+           ON CONFLICT DO NOTHING RETURNING message_id, status, participant""",
         *columns(ordered, "brand_id", "message_id", "status", "occurred_at", "inferred", "errors", "pricing"),
+        [one.participant for one in ordered],
     )
-    return {(row["message_id"], row["status"]) for row in rows}
+    return {(row["message_id"], row["status"], row["participant"]) for row in rows}

@@ -1,6 +1,5 @@
 """Meta's bodies waiting to be worked off: kept, leased, finished, or listed with their error."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -101,19 +100,3 @@ async def run_again(tx: Tx, intake_id: UUID | None) -> int:
         intake_id,
     )
     return int(done.rpartition(" ")[2])
-
-
-async def count_strays(tx: Tx, strays: Sequence[tuple[Todo, str, str]]) -> None:
-    """Count items that belong to no number of the app that signed them, each (todo, number, reason)."""
-    counted = Counter((todo.app_id, number, reason) for todo, number, reason in strays)
-    last = {(todo.app_id, number, reason): todo.id for todo, number, reason in strays}
-    for key in sorted(counted):
-        await tx.execute(
-            """INSERT INTO stray AS s (app_id, phone_number_id, reason, items, last_intake_id)
-               VALUES ($1, $2, $3, $4, $5)
-               ON CONFLICT (app_id, phone_number_id, reason) DO UPDATE
-                 SET items = s.items + excluded.items, last_intake_id = excluded.last_intake_id, last_at = now()""",
-            *key,
-            counted[key],
-            last[key],
-        )

@@ -8,6 +8,7 @@ is cancelled in flight has an unknown outcome. A token travels in the Authorizat
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
@@ -38,6 +39,7 @@ _BIGGEST_ANSWER = 1 << 20
 _TEMPLATES_A_PAGE = 50
 _MOST_PAGES = 200  # Meta allows 6000 templates in a WABA: 120 pages
 _IDLE_S = 15.0  # below the idle time of Meta's edge, so that we are the ones who close
+_SILENCE_S = 30.0  # a download lasts as long as bytes come
 _CACHED_ROUTES = 4096
 _TEMPLATE_FIELDS = (
     "id,name,language,status,category,previous_category,components,parameter_format,rejected_reason,"
@@ -106,6 +108,7 @@ class Graph:
         total_timeout_s: float = 10.0,
         connections: int = 256,
     ) -> None:
+        self.origin = URL(base_url).origin()
         self._root = f"{base_url.rstrip('/')}/{version}"
         self._timeout = aiohttp.ClientTimeout(total=total_timeout_s, connect=connect_timeout_s)
         self._connections = connections
@@ -149,7 +152,7 @@ class Graph:
         found: list[RemoteTemplate] = []
         query = {"fields": _TEMPLATE_FIELDS, "limit": str(_TEMPLATES_A_PAGE)}
         for _ in range(_MOST_PAGES):
-            page = await self._get(credentials, f"{credentials.waba_id}/message_templates", query)
+            page = await self.get(credentials, f"{credentials.waba_id}/message_templates", query)
             found += _read_templates(page)
             cursor = _next_cursor(page)
             if cursor is None:
@@ -161,11 +164,11 @@ class Graph:
 
     async def phone_number(self, credentials: Credentials) -> dict[str, Any]:
         """Read the phone number's name, quality, status and health, in Meta's field names."""
-        return await self._get(credentials, credentials.phone_number_id, {"fields": _PHONE_FIELDS})
+        return await self.get(credentials, credentials.phone_number_id, {"fields": _PHONE_FIELDS})
 
     async def debug_token(self, credentials: Credentials) -> dict[str, Any]:
         """Read what Meta knows of the token: `is_valid`, `scopes`, `expires_at` (unix s, 0 is never) and more."""
-        answer = await self._get(credentials, "debug_token", {"input_token": credentials.token})
+        answer = await self.get(credentials, "debug_token", {"input_token": credentials.token})
         if not isinstance(answer.get("data"), dict):
             raise Unknown("the answer about the token has no data")
         return dict(answer["data"])
@@ -191,10 +194,24 @@ class Graph:
         url = URL(f"{self._root}/{credentials.waba_id}/subscribed_apps").with_query(route.proof)
         _require_success(await self._call("POST", url, route.headers, None))
 
-    async def _get(self, credentials: Credentials, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+    async def get(self, credentials: Credentials, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """Read one object, or one edge of it, by its path below the version. Raises an `Outcome`."""
         route = self._route(credentials)
         url = URL(f"{self._root}/{path}").with_query({**query, **route.proof})
         return await self._call("GET", url, route.headers, None)
+
+    def stream(self, url: URL, token: str | None) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Ask any URL for bytes, once and following nothing; the caller reads them while the block is open.
+
+        Raises aiohttp's own errors. `token` None sends none.
+        """
+        if self._session is None:
+            raise NotSent("the Graph client is not open")
+        headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        patience = aiohttp.ClientTimeout(total=None, connect=self._timeout.connect, sock_read=_SILENCE_S)
+        return self._session.get(url, headers=headers, allow_redirects=False, timeout=patience)
 
     async def _call(self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None) -> dict[str, Any]:
         status, answer_headers, body = await self._exchange(method, url, headers, data)

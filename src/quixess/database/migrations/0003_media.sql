@@ -24,13 +24,15 @@ CREATE TABLE media (
 CREATE INDEX media_age ON media (created_at);
 CREATE INDEX media_hash ON media (sha256) WHERE sha256 IS NOT NULL;
 
--- Hot and narrow: what is still to be fetched. By brand first, because a claim goes from brand to brand.
+-- Hot and narrow: what is still to be fetched. `doubts` counts the tries that brought something else than Meta told.
+-- The index has the brand first, because a claim goes from brand to brand.
 CREATE TABLE media_todo (
   id uuid PRIMARY KEY,
   brand_id uuid NOT NULL,
   next_at timestamptz NOT NULL,
   lease uuid,
-  tries smallint NOT NULL DEFAULT 0
+  tries smallint NOT NULL DEFAULT 0,
+  doubts smallint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX media_todo_due ON media_todo (brand_id, next_at);
 

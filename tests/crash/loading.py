@@ -1,0 +1,45 @@
+"""A load on a site while something happens to it: codes with their keys, and customers who write."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.crash.processes import Site
+from tests.processes import Program
+from tests.world import PHONE
+
+_SENDERS = 4
+_AGAIN_S = 0.05
+
+
+@asynccontextmanager
+async def loaded(site: Site, *gateways: Program) -> AsyncIterator[None]:
+    """Send and write for the length of a block, at any of these gateways; at its end every key has its 200."""
+    enough = asyncio.Event()
+    async with asyncio.TaskGroup() as load:
+        for name in range(_SENDERS):
+            load.create_task(_send_on(site, gateways, name, enough))
+        load.create_task(_write_on(site, enough))
+        try:
+            yield
+        finally:
+            enough.set()
+
+
+async def _send_on(site: Site, gateways: tuple[Program, ...], name: int, enough: asyncio.Event) -> None:
+    number = 0
+    while not enough.is_set():
+        number += 1
+        answer = None
+        while answer is None or answer.status != 200:
+            answer = await site.send(
+                f"load-{name}-{number}", at=random.choice(gateways), to=f"{PHONE[:-2]}{name}{number % 10}"
+            )
+            await asyncio.sleep(_AGAIN_S)
+
+
+async def _write_on(site: Site, enough: asyncio.Event) -> None:
+    while not enough.is_set():
+        await site.customer_says(f"word {len(site.written)}", f"{PHONE[:-2]}9{len(site.written) % 10}")
+        await asyncio.sleep(_AGAIN_S)

@@ -1,0 +1,141 @@
+"""Every type of event has a schema, the schemas say no, and one of everything that Quixess tells fits them."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from quixess.events import trials
+from quixess.events.endpoints import KNOWN_TYPES
+from quixess.messages import contents
+from quixess.meta import webhooks
+from quixess.meta.webhooks import Said
+from tests.events import everything, schemas
+from tests.meta import bodies
+
+CRIPPLED = [
+    ("message.received", "from"),
+    ("message.received", "content"),
+    ("message.delivered", "metadata"),
+    ("message.failed", "errors"),
+    ("template.status_changed", "new_status"),
+    ("call.received", "wa_call_id"),
+]
+
+
+def test_every_type_has_a_schema_and_every_schema_its_type() -> None:
+    assert set(schemas.NAMES) == KNOWN_TYPES | {trials.TYPE} | schemas.SHARED
+
+
+@pytest.mark.parametrize("name", schemas.NAMES)
+def test_a_schema_is_one(name: str) -> None:
+    Draft202012Validator.check_schema(schemas.load(name))
+
+
+@pytest.mark.parametrize("name", schemas.NAMES)
+def test_every_member_is_explained_in_words(name: str) -> None:
+    silent = [path for path, member in _members(schemas.load(name), "") if not _words(member)]
+    assert silent == []
+
+
+async def test_one_of_everything_fits_its_schema(dsn: str, tmp_path: Path) -> None:
+    async with everything.staging(dsn, tmp_path) as stage:
+        events = await everything.play(stage)
+
+    assert {event["id"]: schemas.faults(event) for event in events if schemas.faults(event)} == {}
+    told = {event["data"]["type"] for event in events if event["type"] == "message.received"}
+    assert told == set(schemas.load("content")["$defs"])
+    first = {event["type"]: event for event in reversed(events)}
+    for kind, member in CRIPPLED:
+        _refuses_without(first[kind], member)
+    for event in first.values():
+        _refuses_without(event, "data")
+        assert schemas.faults(event | {"surprise": 1})
+        assert schemas.faults(event | {"id": "evt_1"})
+        assert schemas.faults(event | {"occurred_at": "2026-11-22T21:10:50Z"})
+        assert schemas.faults(event | {"data": event["data"] | {"surprise": 1}})
+        assert schemas.faults(event | {"data": {}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("text", {}),
+        ("text", {"body": 1}),
+        ("image", {"media_id": "1", "mime_type": "image/png", "sha256": None, "caption": None, "url": "/x"}),
+        ("location", {"latitude": "1", "longitude": 2, "name": None, "address": None, "url": None}),
+        ("interactive", {"kind": "button_reply", "id": "a"}),
+        ("interactive", {"kind": "telepathy"}),
+        ("reaction", {"emoji": None, "message_id": "wamid.1"}),
+        ("edit", {"message_id": "wamid.1", "type": "text", "content": {}}),
+        ("edit", {"message_id": "wamid.1", "type": "revoke", "content": {"message_id": "wamid.2"}}),
+        ("telepathy", {}),
+    ],
+)
+def test_a_content_of_another_shape_is_refused(kind: str, content: dict[str, Any]) -> None:
+    assert not schemas.validator("content").is_valid({"type": kind, "content": content})
+
+
+def test_a_content_may_hold_what_meta_adds_tomorrow() -> None:
+    told = {"type": "text", "content": {"body": "x", "mood": "good", "extra": {"tone": "calm"}}}
+    assert schemas.validator("content").is_valid(told)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.sampled_from(["1750020000", "{}", "text"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+MEMBERS = [
+    *("body", "id", "mime_type", "sha256", "caption", "filename", "voice", "animated", "latitude", "longitude"),
+    *("name", "address", "url", "contacts", "payload", "text", "emoji", "message_id", "catalog_id", "product_items"),
+    *("wa_id", "user_id", "identity", "original_message_id"),
+]
+REPLY = st.fixed_dictionaries(
+    {}, optional={name: ANYTHING for name in ("id", "title", "description", "name", "body", "response", "response_json",
+                                              "expiration_timestamp", "response_source")}
+)  # fmt: skip
+CONTENT = st.fixed_dictionaries({}, optional={name: ANYTHING for name in MEMBERS}) | st.builds(
+    lambda kind, reply: {"type": kind, kind: reply},
+    st.sampled_from(["button_reply", "list_reply", "nfm_reply", "call_permission_reply", "address_message"]),
+    REPLY,
+)
+NOW = st.builds(lambda kind, told: {"type": kind, kind: told}, st.sampled_from(sorted(contents._MAKERS)), CONTENT)
+EDIT = st.builds(lambda now: {"original_message_id": "wamid.1", "message": now}, NOW)
+
+
+@given(st.sampled_from([*sorted(contents._MAKERS), "unsupported", "telepathy"]), CONTENT | EDIT, ANYTHING, ANYTHING)
+def test_whatever_meta_sends_the_content_fits_the_schema(kind: str, told: Any, origin: Any, errors: Any) -> None:
+    message = {"id": "m", "from": "1", "type": kind, kind: told, "origin": origin, "errors": [errors, {"code": errors}]}
+    (item,) = webhooks.parse(bodies.body(bodies.value(messages=[message]))).items
+    assert isinstance(item, Said)
+    content = contents.describe(item)
+    faults = schemas.validator("content").iter_errors({"type": content.type, "content": content.data})
+    assert [error.message for error in faults] == []
+
+
+def _refuses_without(event: dict[str, Any], member: str) -> None:
+    crippled = copy.deepcopy(event)
+    del (crippled if member in crippled else crippled["data"])[member]
+    assert any(f"'{member}' is a required property" in fault for fault in schemas.faults(crippled))
+
+
+def _members(schema: Any, path: str) -> list[tuple[str, Any]]:
+    """Give every member that a schema describes, with its path; what stands under if and then only narrows."""
+    if isinstance(schema, list):
+        return [found for index, one in enumerate(schema) for found in _members(one, f"{path}/{index}")]
+    if not isinstance(schema, dict):
+        return []
+    found = [(f"{path}/{name}", one) for name, one in schema.get("properties", {}).items()]
+    rest = {key: one for key, one in schema.items() if key not in {"if", "then", "else", "properties"}}
+    for key, one in rest.items():
+        found += _members(one, f"{path}/{key}")
+    return found + [deep for name, one in found for deep in _members(one, name)]
+
+
+def _words(member: Any) -> bool:
+    return isinstance(member, dict) and bool(member.get("description") or "const" in member)
