@@ -70,7 +70,7 @@ async def standing(dice: random.Random) -> AsyncIterator[Stage]:
         stack.push_async_callback(asyncio.to_thread, server.stop)
         parent = ("--parent", str(os.getpid()))
         site = await stack.enter_async_context(
-            processes.site_over(server.dsn, home, command=("serve", *parent), **_SETTINGS)
+            processes.site_over(server.dsn, home, command=("serve", *parent), settings=_SETTINGS)
         )
         site.http = await stack.enter_async_context(aiohttp.ClientSession())
         env = dict(site.first.env)

@@ -158,9 +158,14 @@ def environment(data_dir: Path, **more: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def site_over(
-    dsn: str, data_dir: Path, *, command: tuple[str, ...] = ("serve", "--work"), seed: int | None = None, **more: str
+    dsn: str,
+    data_dir: Path,
+    *,
+    command: tuple[str, ...] = ("serve", "--work"),
+    settings: Mapping[str, str] | None = None,
+    seed: int | None = None,
 ) -> AsyncIterator[Site]:
-    """Build a site over a database. `more` are settings for its two processes, which are not started yet.
+    """Build a site over a database. `command` and `settings` are its two processes', which are not started yet.
 
     The simulated Meta has the same ids and secrets for the same `seed`.
     """
@@ -170,7 +175,8 @@ async def site_over(
         # An old connection would die with the process it led to; every request here opens its own.
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)))
         port = receiver.url.rpartition(":")[2].partition("/")[0]
-        env = environment(data_dir, **{"QUIXESS_DATABASE_URL": dsn, "QUIXESS_WEBHOOK_PORTS": port} | more)
+        given = {"QUIXESS_DATABASE_URL": dsn, "QUIXESS_WEBHOOK_PORTS": port} | dict(settings or {})
+        env = environment(data_dir, **given)
         quixess = {name: value for name, value in env.items() if name.startswith("QUIXESS_")}
         on = await stack.enter_async_context(ground.stand(settings_of.read(quixess), dsn))
         seeded = await demo.seed(on, meta.base_url)

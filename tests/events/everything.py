@@ -30,6 +30,10 @@ _ORDER = {
     "text": "quick please",
     "product_items": [{"product_retailer_id": "x1", "quantity": 2, "item_price": 30, "currency": "USD"}],
 }
+_CHANGES = [
+    {"type": "system", "system": {"type": "user_changed_user_id", "user_id": "US.23491208655302741918"}},
+    {"type": "system", "identity": {"acknowledged": True, "created_timestamp": "1697044706", "hash": "Sjvjlx8G"}},
+]
 
 
 @dataclass
@@ -69,6 +73,8 @@ async def _send(world: World) -> None:
     await world.send_otp("+15550100012")
     await world.send_otp("+15550100001", metadata=METADATA)
     await world.send_otp("+15550100013")
+    await until(world, "message.read", 2)
+    await until(world, "message.failed", 2)
 
 
 async def _write(world: World) -> None:
@@ -79,6 +85,8 @@ async def _write(world: World) -> None:
     await world.meta.lever("phones/15550004711", {"user_id": "US.13491208655302741918", "username": "@pablo",
                                                   "name": "Pablo", "hide_phone": True})  # fmt: skip
     await world.meta.writes({"text": "Who am I?"}, "15550004711")
+    for change in _CHANGES:
+        await world.meta.writes(change, "15550004712")
     await hooks.tell(world, messages=[hooks.said("telepathy", {"shape": "round"})])
     await world.meta.lever(f"phones/{DIGITS}/echoes", {"text": "I am on it. (from my phone)"})
     await world.meta.lever(f"phones/{DIGITS}/preferences", {"value": "stop"})
@@ -99,8 +107,6 @@ def _plain() -> list[dict[str, Any]]:
                                           "address": "101 Forest Ave"}},
         {"type": "contacts", "contacts": [_BOB], "origin": "other"},
         {"type": "order", "order": _ORDER},
-        {"type": "system", "system": {"type": "user_changed_user_id", "user_id": "US.23491208655302741918"}},
-        {"type": "system", "identity": {"acknowledged": True, "created_timestamp": "1697044706", "hash": "Sjvjlx8G"}},
         {"type": "unsupported", "unsupported": {"type": "poll_creation"}},
     ]  # fmt: skip
 
@@ -144,24 +150,32 @@ async def _call(world: World) -> None:
     """Let a customer call in vain, and once be answered."""
     await world.meta.calls(DIGITS)
     await world.meta.calls(DIGITS, answered=True, duration_s=42, payload="from-the-button")
+    await until(world, "call.ended", 2)
 
 
 async def _decide(world: World) -> None:
-    """Let Meta decide about templates and accounts."""
-    update = "templates/order_update"
-    await world.meta.lever(update, {"event": "REJECTED", "reason": "INVALID_FORMAT",
-                                    "description": "A variable is at the end."})  # fmt: skip
-    await world.meta.lever(update, {"event": "APPROVED"})
-    for change in (
+    """Let Meta decide about templates and accounts, one thing after the other."""
+    template = "templates/order_update"
+    rejected: dict[str, Any] = {
+        "event": "REJECTED",
+        "reason": "INVALID_FORMAT",
+        "description": "A variable is at the end.",
+    }
+    for number, event in enumerate((rejected, {"event": "APPROVED"}), 1):
+        await world.meta.lever(template, event)
+        await until(world, "template.status_changed", number)
+    changes: list[dict[str, Any]] = [
         {"quality": "YELLOW"},
         {"category": "MARKETING", "impending": True},
         {"category": "MARKETING"},
         {"components": [{"type": "BODY", "text": "Hi {{1}}, order {{2}} has left."}]},
-    ):
-        await world.meta.lever(update, change)
-    await world.meta.lever("templates", {"name": "of_tomorrow", "components": [{"type": "BODY", "text": "Hi"}],
-                                         "status": "APPROVED", "notify": True})  # fmt: skip
-    for field, event in (
+    ]
+    for number, change in enumerate(changes, 1):
+        await world.meta.lever(template, change)
+        await until(world, "template.updated", number)
+    stranger = {"name": "of_tomorrow", "components": [{"type": "BODY", "text": "Hi"}], "status": "APPROVED"}
+    await world.meta.lever("templates", stranger | {"notify": True})
+    for field, word in (
         ("account_review_update", "REJECTED"),
         ("account_alerts", None),
         ("phone_number_quality_update", "FLAGGED"),
@@ -169,7 +183,12 @@ async def _decide(world: World) -> None:
         ("security", "PIN_CHANGED"),
         ("messages", None),
     ):
-        await world.meta.lever("account", {"field": field} | ({"event": event} if event else {}))
+        await world.meta.lever("account", {"field": field} | ({"event": word} if word else {}))
+    await until(world, "account.updated", 6)
+
+
+async def until(world: World, kind: str, count: int) -> None:
+    await eventually(lambda: len(world.receiver.of_type(kind)) >= count)
 
 
 async def _fail(stage: Stage) -> None:

@@ -4,7 +4,7 @@ import json
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # its stubs are a package apart
 from referencing import Registry, Resource
 
 from tests.house.source import PACKAGE
@@ -16,6 +16,11 @@ SHARED = {"envelope", "content"}
 
 def load(name: str) -> dict[str, Any]:
     return dict(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+
+
+def check(name: str) -> None:
+    """Raise `jsonschema.SchemaError` for what is no schema."""
+    Draft202012Validator.check_schema(load(name))
 
 
 @cache

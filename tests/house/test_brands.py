@@ -22,8 +22,11 @@ FOR_ALL_BRANDS: dict[str, str] = {
     "events.queue.expire": "Retention is the same for all brands; each outcome takes the brand of its delivery.",
     "events.replaying.Replays.run_once": "The jobs of all brands in turns; each step takes the brand of its job.",
     "connections.find_accounts": "Tells which brands a WABA belongs to: joined by the brand in its rows of `number`.",
+    "media.catalogue.forget": "Retention over all brands; each delete goes by the brand and the id of the row found.",
+    "media.catalogue.unnamed": "Asks whether any brand still names a hash, and tells no one whose.",
     "messages.settling.Settling.run_once": "The sweep over all brands; every write goes by the brand of the row found.",
     "notices.keeping.sweep": "Upkeep of all brands; how long is read from the row of the brand.",
+    "retention.enforce": "Retention of the whole installation: what is old goes, whosever it is.",
     "templates.sync.Sync.poll": "Takes due connections of all brands in turns; each list is kept under its own brand.",
 }
 

@@ -1,12 +1,13 @@
 """Natural batching: what arrives while one statement is in flight becomes the next batch. No timer.
 
 A row is answered only after its batch committed. One bad or locked row never fails its neighbours: the batch is
-run again row by row. A caller that goes away takes nothing with it: its row stays in the batch.
+run again row by row. A caller that goes away takes nothing with it: its row stays in the batch. Rows of different
+owners take turns, so that none waits behind what another has piled up.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar, cast
 
 import asyncpg
@@ -15,6 +16,7 @@ from quixess.errors import QuixessError
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
+Entry = TypeVar("Entry")
 Flush = Callable[[Sequence[Row]], Awaitable[Sequence[Result | Exception]]]
 
 _DEADLOCK_TRIES = 5
@@ -25,15 +27,27 @@ class Batcher(Generic[Row, Result]):
     """Gathers rows of concurrent callers and hands them to `flush` together.
 
     `flush` gets 1 to `cap` rows and returns one result for each, in order; a result that is an exception is
-    raised for that row alone. It must be all or nothing: when it raises, nothing of the batch was kept.
+    raised for that row alone. It must be all or nothing: when it raises, nothing of the batch was kept. `owner` says
+    whose turn a row is; `weigh` how many rows it counts for in `cap`.
     """
 
-    def __init__(self, flush: Flush[Row, Result], *, lanes: int = 2, cap: int = 500, limit: int = 10_000) -> None:
+    def __init__(
+        self,
+        flush: Flush[Row, Result],
+        *,
+        lanes: int = 2,
+        cap: int = 500,
+        limit: int = 10_000,
+        owner: Callable[[Row], Hashable] | None = None,
+        weigh: Callable[[Row], int] | None = None,
+    ) -> None:
         self._flush = flush
         self._lanes = lanes
         self._cap = cap
         self._limit = limit
-        self._waiting: deque[tuple[Row, asyncio.Future[Result]]] = deque()
+        self._owner = owner
+        self._weigh = weigh
+        self._waiting: Turns[tuple[Row, asyncio.Future[Result]]] = Turns()
         self._running: set[asyncio.Task[None]] = set()
 
     async def submit(self, row: Row) -> Result:
@@ -43,7 +57,8 @@ class Batcher(Generic[Row, Result]):
                 "overloaded", "Too much is waiting already. Nothing was done; try again.", retry_after_s=1
             )
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, future))
+        owner = None if self._owner is None else self._owner(row)
+        self._waiting.append(owner, (row, future), 1 if self._weigh is None else self._weigh(row))
         if len(self._running) < self._lanes:
             self._running.add(asyncio.create_task(self._run_lane()))
         return await future
@@ -61,7 +76,7 @@ class Batcher(Generic[Row, Result]):
     async def _run_lane(self) -> None:
         try:
             while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._cap))]
+                batch = self._waiting.take(self._cap)
                 results = await self._run([row for row, _ in batch])
                 for (_, future), result in zip(batch, results, strict=True):
                     _settle(future, result)
@@ -87,6 +102,43 @@ class Batcher(Generic[Row, Result]):
             except asyncpg.DeadlockDetectedError:
                 continue
         return await self._flush(rows)
+
+
+class Turns(Generic[Entry]):
+    """A queue whose owners take turns; what one owner put in keeps its order."""
+
+    def __init__(self) -> None:
+        self._queues: dict[Hashable, deque[tuple[Entry, int]]] = {}
+        self._turns: deque[Hashable] = deque()
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, owner: Hashable, entry: Entry, weight: int = 1) -> None:
+        """Put an entry behind those of its owner."""
+        queue = self._queues.get(owner)
+        if queue is None:
+            queue = self._queues[owner] = deque()
+            self._turns.append(owner)
+        queue.append((entry, weight))
+        self._length += 1
+
+    def take(self, most: int) -> list[Entry]:
+        """Take entries until they weigh `most`, at least one, one of each owner in turn."""
+        taken: list[Entry] = []
+        while most > 0 and self._turns:
+            owner = self._turns.popleft()
+            queue = self._queues[owner]
+            entry, weight = queue.popleft()
+            taken.append(entry)
+            most -= weight
+            if queue:
+                self._turns.append(owner)
+            else:
+                del self._queues[owner]
+        self._length -= len(taken)
+        return taken
 
 
 def _held() -> QuixessError:

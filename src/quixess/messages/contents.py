@@ -73,7 +73,7 @@ def _describe(
 ) -> Content:
     maker = makers.get(kind)
     made = maker(content, message) if maker is not None else None
-    if made is None:
+    if made is None or not _fits(made):
         made = _unsupported(kind, content, message, errors)
     elif errors:
         made.data["errors"] = describe_errors(errors)

@@ -2,8 +2,8 @@
 
 A number is known by a look at the raw bytes, so that nothing is parsed for it. Several numbers may share a lane, then
 they share its turns. Inside a process a lane may have at hand half of the places that the others leave: one that floods
-always leaves room for the next. What finds no place waits in the table, and what comes after it too, until a round of
-claims has found nothing left: bodies of a lane do not overtake each other.
+always leaves room for the next. What finds no place waits in the table, and so does what comes after it, until a round
+of claims has found nothing left of the lane: what was first in the table goes first.
 """
 
 import re
@@ -37,9 +37,15 @@ class Lanes:
         self._left: dict[int, int] = {}
         self._rounds = 0
 
+    @property
+    def crowded(self) -> bool:
+        """Whether every place is taken."""
+        return self._all >= self._places
+
     def offer(self, lane: int, weight: int) -> bool:
         """Take places for a new body, if its lane has room and nothing in the table goes before it."""
-        if lane in self._left or (self._all and self.room(lane) < weight):
+        first = not self._taken[lane] and not self.crowded
+        if lane in self._left or not (first or weight <= self.room(lane)):
             self.leave(lane)
             return False
         self.take(lane, weight)

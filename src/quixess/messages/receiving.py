@@ -7,6 +7,7 @@ off in one transaction; one that cannot be is tried alone, keeps its todo with t
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -22,8 +23,9 @@ from quixess.errors import QuixessError
 from quixess.events import outbox
 from quixess.events.outbox import Draft
 from quixess.media import Expected
-from quixess.messages import calls, copies, evidence, inbox, preferences, todos
+from quixess.messages import calls, copies, evidence, inbox, lanes, preferences, todos
 from quixess.messages.evidence import Heard
+from quixess.messages.lanes import Lanes
 from quixess.messages.model import Told
 from quixess.messages.todos import Todo
 from quixess.meta import webhooks
@@ -74,29 +76,62 @@ class Receiving:
         self._works = works
         self._on_media = on_media
         self._stopping = False
-        self._bodies: Batcher[tuple[str, bytes], Todo] = Batcher(self._keep)
-        self._todos: Batcher[Todo, None] = Batcher(self._work_off, cap=_AT_ONCE)
+        self._bodies: Batcher[_Arrival, None] = Batcher(self._keep)
+        self._todos: Batcher[Todo, None] = Batcher(
+            self._work_off, cap=_AT_ONCE, owner=lambda todo: todo.lane, weigh=lambda todo: lanes.weigh(todo.body)
+        )
+        self._lanes = Lanes(_MOST_AT_HAND)
+        self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
 
     async def keep(self, app_id: str, body: bytes) -> None:
         """Keep a body whose signature is right; when this returns it is on disk. Work on it starts right after."""
-        todo = await self._bodies.submit((app_id, body))
-        failpoints.reach("intake.after_commit")
-        if todo.lease is not None:
-            self._start(todo)
+        arrival = _Arrival(app_id, body)
+        try:
+            await self._bodies.submit(arrival)
+            failpoints.reach("intake.after_commit")
+        finally:
+            arrival.left = True
+            if arrival.todo is not None:
+                self._start(arrival.todo)
 
     async def run(self) -> None:
-        """Work off what other processes left behind, until cancelled."""
+        """Work off what waits in the table, until cancelled."""
         while True:
             try:
-                async with self._db.transaction() as tx:
-                    claimed = await todos.claim(tx, ids.new(), lease_s=self._lease_s, limit=_AT_ONCE)
+                found = await self._go_round()
             except QuixessError as error:
                 _log.warning("bodies of Meta cannot be claimed", error=error.code)
-                claimed = []
+                found = False
+            if not found:
+                await self._rest()
+
+    async def _go_round(self) -> bool:
+        """Claim a share of every lane that has room, and tell whether there was anything to claim."""
+        self._lanes.begin_round()
+        found: set[int] = set()
+        unseen: set[int] = set()
+        after = -1
+        while True:
+            full = self._lanes.full()
+            unseen.update(full)
+            async with self._db.statement() as tx:
+                claimed = await todos.claim(tx, ids.new(), lease_s=self._lease_s, limit=_AT_ONCE, after=after, but=full)
+            if not claimed:
+                self._lanes.end_round(found | unseen)
+                return bool(found)
             for todo in claimed:
+                self._lanes.take(todo.lane, lanes.weigh(todo.body))
                 self._start(todo)
-            await asyncio.sleep(0 if len(claimed) == _AT_ONCE and self._todos.waiting < _MOST_AT_HAND else _IDLE_S)
+            found.update(todo.lane for todo in claimed)
+            after = max(todo.lane for todo in claimed)
+            while self._lanes.crowded:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), _IDLE_S)
+        self._wake.clear()
 
     async def stop(self) -> None:
         """Take no more work and return when what is at hand is done."""
@@ -105,13 +140,40 @@ class Receiving:
         while self._running:
             await asyncio.wait(set(self._running))
 
-    async def _keep(self, bodies: Sequence[tuple[str, bytes]]) -> list[Todo | Exception]:
-        room = self._works and not self._stopping and self._todos.waiting + len(bodies) <= _MOST_AT_HAND
-        lease = ids.new() if room else None
-        made = [Todo(ids.new(), app_id, body, lease) for app_id, body in bodies]
-        async with self._db.statement() as tx:
-            await todos.insert(tx, made, lease_s=self._lease_s)
-        return list(made)
+    async def _keep(self, arrivals: Sequence["_Arrival"]) -> list[None]:
+        lease = ids.new()
+        made = [self._make(one, lease) for one in arrivals]
+        try:
+            async with self._db.statement() as tx:
+                await todos.insert(tx, made, lease_s=self._lease_s)
+        except BaseException:
+            for todo in made:
+                if todo.lease is not None:
+                    self._give_back(todo)
+            raise
+        for arrival, todo in zip(arrivals, made, strict=True):
+            arrival.todo = None if todo.lease is None else todo
+            if arrival.left and arrival.todo is not None:
+                self._start(todo)
+        self._leave([todo for todo in made if todo.lease is None])
+        return [None] * len(made)
+
+    def _make(self, arrival: "_Arrival", lease: UUID) -> Todo:
+        """Make a todo, leased to this process while its lane has room here."""
+        lane = lanes.find(arrival.app_id, arrival.body)
+        hot = self._works and not self._stopping and self._lanes.offer(lane, lanes.weigh(arrival.body))
+        return Todo(ids.new(), arrival.app_id, arrival.body, lease if hot else None, lane)
+
+    def _leave(self, waiting: Sequence[Todo]) -> None:
+        for lane in {todo.lane for todo in waiting}:
+            self._lanes.leave(lane)
+            if self._lanes.waits(lane):
+                self._wake.set()
+
+    def _give_back(self, todo: Todo) -> None:
+        self._lanes.give_back(todo.lane, lanes.weigh(todo.body))
+        if self._lanes.waits(todo.lane):
+            self._wake.set()
 
     def _start(self, todo: Todo) -> None:
         task = asyncio.create_task(self._work(todo))
@@ -127,6 +189,8 @@ class Receiving:
         except Exception as error:  # noqa: BLE001 - a body that breaks us must be listed, not lost in a task
             _log.exception("a body of Meta cannot be worked off", intake=str(todo.id))
             await self._give_up(todo, f"{type(error).__name__}: {error}")
+        finally:
+            self._give_back(todo)
 
     async def _give_up(self, todo: Todo, reason: str) -> None:
         try:
@@ -164,6 +228,19 @@ class Receiving:
         if files and self._on_media is not None:
             self._on_media()
         return [None] * len(batch)
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """A body at the door. `left` says that whoever brought it waits no more, answered or not.
+
+    What this process holds of it is started after the answer, or at once when nobody is there to be answered.
+    """
+
+    app_id: str
+    body: bytes
+    todo: Todo | None = None
+    left: bool = False
 
 
 def _without_nul(body: bytes) -> bytes:

@@ -1,50 +1,69 @@
 """Meta's bodies waiting to be worked off: kept, leased, finished, or listed with their error."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from uuid import UUID
 
 from quixess.database.core import Row, Tx, columns
 
+_ID = itemgetter("id")  # our ids sort by time
+
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """One body to work off. `lease` is None when no process holds it."""
+    """One body to work off. `lease` is None when no process holds it, `lane` whose turn it takes."""
 
     id: UUID
     app_id: str
     body: bytes = field(repr=False)
     lease: UUID | None
+    lane: int
 
 
 async def insert(tx: Tx, todos: Sequence[Todo], *, lease_s: float) -> None:
     """Keep bodies and their todos in one statement, which is one commit."""
     await tx.execute(
-        """WITH t AS (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[])
-                      AS t(id, app_id, body, lease)),
+        """WITH t AS (SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[], $5::smallint[])
+                      AS t(id, app_id, body, lease, lane)),
                 kept AS (INSERT INTO intake (id, app_id, body) SELECT id, app_id, body FROM t)
-           INSERT INTO intake_todo (id, app_id, next_at, lease)
-           SELECT id, app_id, CASE WHEN lease IS NULL THEN now() ELSE now() + $5 * interval '1 second' END, lease
+           INSERT INTO intake_todo (id, app_id, lane, lease, next_at)
+           SELECT id, app_id, lane, lease, CASE WHEN lease IS NULL THEN now() ELSE now() + $6 * interval '1 second' END
            FROM t""",
-        *columns(todos, "id", "app_id", "body", "lease"),
+        *columns(todos, "id", "app_id", "body", "lease", "lane"),
         lease_s,
     )
 
 
-async def claim(tx: Tx, lease: UUID, *, lease_s: float, limit: int) -> list[Todo]:
-    """Lease the bodies that waited longest, at most `limit`."""
-    rows = await tx.rows(
-        """WITH due AS MATERIALIZED (
-             SELECT id FROM intake_todo WHERE next_at <= now() ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED),
-           held AS (
-             UPDATE intake_todo t SET lease = $1, next_at = now() + $2 * interval '1 second', tries = t.tries + 1
-             FROM due WHERE t.id = due.id RETURNING t.id)
-           SELECT i.id, i.app_id, i.body FROM held JOIN intake i ON i.id = held.id""",
-        lease,
-        lease_s,
-        limit,
-    )
-    return [Todo(row["id"], row["app_id"], row["body"], lease) for row in rows]
+_CLAIM = """
+  WITH RECURSIVE lanes AS (
+    (SELECT t.lane, t.next_at FROM intake_todo t WHERE t.error IS NULL AND t.lane > $4
+     ORDER BY t.lane, t.next_at LIMIT 1)
+    UNION ALL
+    SELECT n.lane, n.next_at FROM lanes l CROSS JOIN LATERAL (
+      SELECT t.lane, t.next_at FROM intake_todo t WHERE t.error IS NULL AND t.lane > l.lane
+      ORDER BY t.lane, t.next_at LIMIT 1) n),
+  due AS MATERIALIZED (SELECT lane FROM lanes WHERE next_at <= now() AND lane <> ALL ($5::smallint[]) LIMIT $3),
+  picked AS MATERIALIZED (
+    SELECT p.ctid FROM due CROSS JOIN LATERAL (
+      SELECT t.ctid FROM intake_todo t WHERE t.error IS NULL AND t.lane = due.lane AND t.next_at <= now()
+      ORDER BY t.next_at LIMIT $3 / (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED) p),
+  held AS (
+    UPDATE intake_todo t SET lease = $1, next_at = now() + $2 * interval '1 second', tries = t.tries + 1
+    FROM picked WHERE t.ctid = picked.ctid RETURNING t.id, t.lane)
+  SELECT i.id, i.app_id, i.body, held.lane FROM held JOIN intake i ON i.id = held.id"""
+
+
+async def claim(
+    tx: Tx, lease: UUID, *, lease_s: float, limit: int, after: int = -1, but: Collection[int] = ()
+) -> list[Todo]:
+    """Lease bodies that are due, at most `limit`: of each lane the same share, those that waited longest.
+
+    The lanes after the lane `after` are gone through in their order, leaving out those of `but`; the index is read once
+    for each, however much waits in it.
+    """
+    rows = await tx.rows(_CLAIM, lease, lease_s, limit, after, list(but))
+    return [Todo(row["id"], row["app_id"], row["body"], lease, row["lane"]) for row in sorted(rows, key=_ID)]
 
 
 async def finish(tx: Tx, done: Sequence[tuple[Todo, Sequence[str]]]) -> None:
@@ -66,9 +85,10 @@ async def finish(tx: Tx, done: Sequence[tuple[Todo, Sequence[str]]]) -> None:
     for todo, problems in ordered:
         if problems:
             await tx.execute(
-                """INSERT INTO intake_todo (id, app_id, next_at, error) VALUES ($1, $2, 'infinity', $3)""",
+                """INSERT INTO intake_todo (id, app_id, lane, next_at, error) VALUES ($1, $2, $3, 'infinity', $4)""",
                 todo.id,
                 todo.app_id,
+                todo.lane,
                 "; ".join(problems)[:2000],
             )
 
