@@ -7,11 +7,17 @@ import sys
 import time
 from pathlib import Path
 
-from bench import delivery, end_to_end, intake, profiling, send
+from bench import delivery, end_to_end, fairness, intake, profiling, send
 from bench.processes import BenchError
 from bench.rig import Rig
 
-MEASUREMENTS = {"send": send.run, "intake": intake.run, "delivery": delivery.run, "end_to_end": end_to_end.run}
+MEASUREMENTS = {
+    "send": send.run,
+    "intake": intake.run,
+    "delivery": delivery.run,
+    "end_to_end": end_to_end.run,
+    "fairness": fairness.run,
+}
 _VERSIONS = ("uvicorn", "uvloop", "starlette", "aiohttp", "asyncpg", "msgspec")
 
 

@@ -1,16 +1,13 @@
 """Delivery from a backlog: claim, sign, POST, write down. The worker alone, 20 brands with an endpoint each."""
 
-import json
 import time
-from datetime import UTC, datetime
 from typing import Any
 
-from bench import report, rounds, signatures, tables, tenants
+from bench import backlogs, report, rounds, signatures, tables, tenants
 from bench.processes import BenchError, Peer
 from bench.report import Goal, Round
 from bench.rig import Rig
 from bench.tenants import Tenant
-from quixess.database import ids
 
 GOAL = Goal(per_second=8_000)
 _BRANDS, _EVENTS = 20, 20_000
@@ -45,7 +42,8 @@ class _Queue:
 
     def drain(self, events: int) -> Round:
         """Fill the queue while no endpoint is due, then let go, and measure until every outcome is written."""
-        _fill(self._dsn, self._brands, events)
+        each = [(brand, events // len(self._brands)) for brand in self._brands]
+        backlogs.fill(self._dsn, backlogs.deliveries(each, looked_at=backlogs.NEVER))
         already = self._sink.ask()["count"]
         before, started = self._read(), time.monotonic()
         tables.ask(self._dsn, "UPDATE endpoint_due SET next_at = now()")
@@ -60,47 +58,3 @@ class _Queue:
             if time.monotonic() - started > _MOST_S:
                 raise BenchError(f"Only {said['count']} of {wanted} events were delivered in {_MOST_S:g} s")
             time.sleep(_LOOK_EVERY_S)
-
-
-def _fill(dsn: str, brands: list[Tenant], events: int) -> None:
-    now = datetime.now(UTC)
-    made = [(brands[number % len(brands)], ids.new(), ids.new()) for number in range(events)]
-    tables.fill(
-        dsn,
-        first="DELETE FROM endpoint_due",  # what the last round left, due when its leases would have ended
-        tables={
-            "event": (
-                ("brand_id", "id", "type", "version", "data", "occurred_at"),
-                [(to.brand_id, event, "message.received", "1", _DATA, now) for to, event, _ in made],
-            ),
-            "delivery": (
-                ("brand_id", "id", "endpoint_id", "event_id", "next_at"),
-                [(to.brand_id, delivery, to.endpoint_id, event, now) for to, event, delivery in made],
-            ),
-            "endpoint_due": (
-                ("endpoint_id", "brand_id", "next_at"),
-                [(to.endpoint_id, to.brand_id, datetime.max.replace(tzinfo=UTC)) for to in brands],
-            ),
-        },
-    )
-
-
-_DATA = json.dumps(
-    {
-        "message_id": "msg_01KAPX0000000000000000000A",
-        "wa_message_id": "wamid.HBgLMTI4MTgxODQzNzAVAgASGBQzQTdCNUJENTlDOUE5RjA5RjQwMAA=",
-        "conversation_id": "cnv_01KAPX0000000000000000000B",
-        "from": {
-            "phone": "12818184370",
-            "phone_e164": "+12818184370",
-            "user_id": None,
-            "username": None,
-            "name": "Frank",
-        },
-        "to": {"phone_number_id": "106540352242922", "waba_id": "102290129340398"},
-        "type": "text",
-        "content": {"body": "Is the blue one still there? My order is A-1001, thank you!"},
-        "reply_to": None,
-    },
-    separators=(",", ":"),
-)

@@ -1,8 +1,9 @@
 """The other ends of the wire, as cheap as Python can be: a fake Meta that takes everything, a sink that counts.
 
 Neither is the simulator: they check nothing and answer at once, so that what is measured is the gateway. Each runs
-as a process of its own (`python -m bench.peers meta|sink PORTS`), says its ports in a line of JSON, and answers every
-line on its input with a line of JSON: what it has got since the last one.
+as a process of its own (`python -m bench.peers meta|sink|late PORTS`), says its ports in a line of JSON, and answers
+every line on its input with a line of JSON: what it has got since the last one. `late` is a sink that answers
+`late_s` seconds later, as the last line said.
 """
 
 import asyncio
@@ -65,6 +66,21 @@ class Exchange(asyncio.Protocol):
         self._begin()
 
 
+class Late(Exchange):
+    """A connection to a peer that is slow: each answer comes `pace` seconds after its request."""
+
+    def __init__(self, answer: Callable[[bytes, dict[bytes, bytes], bytes], bytes], pace: Callable[[], float]) -> None:
+        super().__init__(answer)
+        self._pace = pace
+
+    def on_message_complete(self) -> None:
+        asyncio.get_running_loop().call_later(self._pace(), self._answer_late)
+
+    def _answer_late(self) -> None:
+        if not self._transport.is_closing():
+            super().on_message_complete()
+
+
 class Meta:
     """Takes every message, tells every wa_id as it was asked, and lists one approved template."""
 
@@ -110,10 +126,13 @@ class Sink:
         return {"count": count, "samples": samples}
 
 
-async def listen(answer: Callable[[bytes, dict[bytes, bytes], bytes], bytes], ports: int) -> list[asyncio.Server]:
+async def listen(
+    answer: Callable[[bytes, dict[bytes, bytes], bytes], bytes], ports: int, pace: Callable[[], float] | None = None
+) -> list[asyncio.Server]:
     """Listen on so many free ports of this machine."""
     loop = asyncio.get_running_loop()
-    return [await loop.create_server(lambda: Exchange(answer), "127.0.0.1", 0) for _ in range(ports)]
+    made = (lambda: Exchange(answer)) if pace is None else (lambda: Late(answer, pace))
+    return [await loop.create_server(made, "127.0.0.1", 0) for _ in range(ports)]
 
 
 def ports_of(servers: list[asyncio.Server]) -> list[int]:
@@ -135,10 +154,12 @@ def say(what: dict[str, Any]) -> None:
 
 async def _run(role: str, ports: int) -> None:
     peer = Meta() if role == "meta" else Sink()
-    servers = await listen(peer.answer, ports)
+    late_s = 0.0
+    servers = await listen(peer.answer, ports, (lambda: late_s) if role == "late" else None)
     say({"ports": ports_of(servers)})
     asked = await orders()
-    while await asked.readline():
+    while line := await asked.readline():
+        late_s = json.loads(line).get("late_s", late_s)
         say(peer.report())
     for server in servers:
         server.close()

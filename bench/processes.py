@@ -28,7 +28,7 @@ class Peer:
         """Run a module with its arguments, and wait until it tells its ports."""
         command = [sys.executable, "-m", *words]
         peer = cls(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT))
-        peer.ports = peer._hear()["ports"]
+        peer.ports = peer.hear()["ports"]
         return peer
 
     @property
@@ -37,12 +37,17 @@ class Peer:
 
     def ask(self, **what: Any) -> dict[str, Any]:
         """Send a line and wait for the answer."""
+        self.tell(**what)
+        return self.hear()
+
+    def tell(self, **what: Any) -> None:
+        """Send a line; its answer is to be heard later."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(what) + "\n")
         self.process.stdin.flush()
-        return self._hear()
 
-    def _hear(self) -> dict[str, Any]:
+    def hear(self) -> dict[str, Any]:
+        """Wait for an answer."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:

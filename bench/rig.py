@@ -52,11 +52,11 @@ class Rig:
         """PostgreSQL's version."""
         return str(tables.ask(self._server_dsn, "SHOW server_version"))
 
-    def database(self, name: str, *, migrated: bool = True) -> str:
-        """Make a database, migrated to the schema of Quixess, and give its address."""
+    def database(self, name: str, *, migrated: bool = True, like: str = "template1") -> str:
+        """Make a database, migrated to the schema of Quixess, and give its address. `like` names one to copy."""
         head, _, query = self._server_dsn.partition("?")
         dsn = f"{head.rpartition('/')[0]}/{name}?{query}"
-        tables.ask(self._server_dsn, f"CREATE DATABASE {name}")
+        tables.ask(self._server_dsn, f"CREATE DATABASE {name} TEMPLATE {like}")
         if migrated:
             asyncio.run(migrate.run(dsn))
             self.dsn = dsn

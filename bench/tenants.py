@@ -28,8 +28,10 @@ class Tenant:
     endpoint_secret: str
 
 
-def make(dsn: str, keyring: Keyring, name: str, event_url: str, graph_url: str | None = None) -> Tenant:
-    """Make a brand whose events go to `event_url`; with `graph_url` it is connected to the Meta that answers there."""
+def make(
+    dsn: str, keyring: Keyring, name: str, event_url: str, graph_url: str | None = None, number: str = _NUMBER
+) -> Tenant:
+    """Make a brand whose events go to `event_url`; with `graph_url` its number is connected to the Meta there."""
 
     async def work(db: Database) -> Tenant:
         async with db.transaction() as tx:
@@ -37,31 +39,31 @@ def make(dsn: str, keyring: Keyring, name: str, event_url: str, graph_url: str |
             key, _ = await access.mint_key(tx, keyring, brand.id, name="bench", scopes=tuple(Scope), actor="bench")
             endpoint, _ = await directory.set_url(tx, keyring, brand.id, event_url)
         if graph_url is not None:
-            await _connect(db, keyring, brand.id, graph_url)
+            await _connect(db, keyring, brand.id, graph_url, number)
         return Tenant(brand.id, endpoint.id, key, endpoint.secrets[0])
 
     return _with_database(dsn, work)
 
 
-def webhook_facts(port: int, people: int) -> dict[str, Any]:
-    """Give what the load generator needs to write webhooks of the connected number."""
+def webhook_facts(port: int, people: int, number: str = _NUMBER) -> dict[str, Any]:
+    """Give what the load generator needs to write webhooks of a connected number."""
     return {
         "host": f"127.0.0.1:{port}",
         "app_id": _APP_ID,
         "app_secret": APP_SECRET,
         "waba_id": _WABA,
-        "phone_number_id": _NUMBER,
+        "phone_number_id": number,
         "people": people,
     }
 
 
-async def _connect(db: Database, keyring: Keyring, brand_id: UUID, graph_url: str) -> None:
+async def _connect(db: Database, keyring: Keyring, brand_id: UUID, graph_url: str, number: str) -> None:
     facts = Facts(
         app_id=_APP_ID,
         app_secret=APP_SECRET,
         verify_token="bench",
         waba_id=_WABA,
-        phone_number_id=_NUMBER,
+        phone_number_id=number,
         display_phone="15550783881",
         token="EAAbenchtoken" + "0" * 170,  # as long as Meta's
         graph_url=graph_url,

@@ -12,6 +12,7 @@ from quixess import api, cli, settings
 from quixess.access import Scope
 from quixess.api.send import OtpBody
 from quixess.errors import CATALOGUE
+from quixess.events import directory, endpoints, health, trials, windows, wishes
 from quixess.events.delivery import _JITTER
 from quixess.meta import codes
 from quixess.settings import Settings
@@ -158,8 +159,38 @@ def test_the_ladder_in_words_is_the_ladder_of_the_settings() -> None:
 
     assert list(ladder) == [1, 5, 30, 2 * 60, 10 * 60, 3600, 6 * 3600]
     assert "at once, then after 1 s, 5 s, 30 s, 2 min, 10 min, 1 h and 6 h" in text
-    assert f"tried {len(ladder) + 1} times" in text
-    assert f"{hours} h {rest // 60} m {rest % 60} s in all, each wait up to {_JITTER * 100:.0f} % shorter" in text
+    assert f"**{len(ladder) + 1} attempts over {hours} h {rest // 60} m {rest % 60} s**" in text
+    assert f"Each wait is up to {_JITTER * 100:.0f} % shorter or longer" in text
+
+
+def test_every_type_of_event_stands_in_the_catalogue_with_its_section_and_its_schema() -> None:
+    table = pages.rows(pages.section("docs/events.md", "# Events").partition("\n## ")[0])
+    when = dict.fromkeys(endpoints.DEFAULT_TYPES, "always") | dict.fromkeys(endpoints.EXTRA_TYPES, "if asked for")
+    told = {row[0].strip("[`").partition("`")[0]: (row[2], row[3]) for row in table}
+
+    assert told == {
+        kind: (how, f"[JSON](../src/quixess/events/schemas/{kind}.json)")
+        for kind, how in (when | {trials.TYPE: "to that endpoint"}).items()
+    }
+    sections = re.findall(r"^### ([a-z]+\.[a-z_]+)$", pages.read("docs/events.md"), re.MULTILINE)
+    assert sorted(sections) == sorted(told)
+
+
+def test_the_numbers_of_the_page_of_events_are_those_of_the_source() -> None:
+    text = " ".join(pages.read("docs/events.md").split())
+
+    assert f"up to {directory.MOST_ENDPOINTS} endpoints" in text
+    assert f"{trials.MOST_A_MINUTE} a minute at most" in text.replace("five", "5")
+    assert f"{windows._TRIP_AFTER} attempts in a row failed" in text
+    assert f"after {health._TOLD_AFTER} [probes]" in text.replace("three", "3")
+    assert f"every {health.LONGEST_PROBE_WAIT_S / 60:.0f} minutes at the latest" in text
+    assert f"## How long events are kept {Settings().event_days} days" in text.replace("### ", "## ")
+    assert f"You have {Settings().delivery_timeout:.0f} seconds" in text
+    assert (
+        f"1 to {wishes.MOST_STEPS}, up to {wishes.LONGEST_STEP_S / 3600:.0f} h each and "
+        f"{wishes.LONGEST_SCHEDULE_S / 86_400:.0f} days in all"
+    ) in text
+    assert f"up to {directory.LONGEST_OVERLAP.days} days" in text
 
 
 def _default(name: str) -> str:

@@ -69,7 +69,12 @@ async def staging(dsn: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 async def _send(world: World) -> None:
     """Send what arrives, what is read with no word of its delivery, and what fails for one reason or another."""
+    await world.meta.lever("settings", {"auto_read": False})
     await world.send_otp(metadata=METADATA)
+    await until(world, "message.delivered", 1)
+    await world.meta.lever(f"phones/{DIGITS}/read", {})
+    await until(world, "message.read", 1)
+    await world.meta.lever("settings", {"auto_read": True})
     await world.send_otp("+15550100012")
     await world.send_otp("+15550100001", metadata=METADATA)
     await world.send_otp("+15550100013")

@@ -12,7 +12,9 @@ from quixess.messages import contents
 from quixess.meta import webhooks
 from quixess.meta.webhooks import Said
 from tests.events import everything, schemas
+from tests.messages import hooks
 from tests.meta import bodies
+from tests.world import World
 
 CRIPPLED = [
     ("message.received", "from"),
@@ -117,6 +119,24 @@ def test_whatever_meta_puts_into_a_member_what_we_tell_fits_the_schema(kind: str
     for strange in STRANGE:
         _fits(kind, strange)
         _fits(kind, told, origin=strange, identity=strange, errors=[strange, {"code": strange, "title": strange}])
+
+
+async def test_whatever_meta_puts_into_a_status_what_we_tell_fits_the_schema(world: World) -> None:
+    failed, delivered = await hooks.send_silently(world), await hooks.send_silently(world)
+    errors = [{"code": one, "title": one, "error_data": {"details": one}} for one in STRANGE]
+    pricing = {"billable": "yes", "category": 7, "pricing_model": None, "type": [], "surprise": 1}
+    await hooks.tell(
+        world,
+        statuses=[
+            hooks.status(failed, "failed", errors=[*errors, {"code": 1, "error_data": 7}]),
+            hooks.status(delivered, "delivered", pricing=pricing),
+        ],
+    )
+
+    assert {event["type"]: schemas.faults(event) for event in world.receiver.events} == {
+        "message.failed": [],
+        "message.delivered": [],
+    }
 
 
 def _fits(kind: str, told: Any, **beside: Any) -> None:

@@ -209,13 +209,13 @@ def test_a_lane_that_floods_always_leaves_room_for_the_next() -> None:
     places = Lanes(1000)
     taken = [sum(places.offer(lane, 1) for _ in range(1000)) for lane in range(20)]
 
-    assert max(taken) < 500
+    assert max(taken) == 200
     assert min(taken) > 0
     assert not places.crowded
 
 
 def test_what_is_left_in_the_table_goes_before_what_comes_after_it() -> None:
-    places = Lanes(10)
+    places = Lanes(16)
     assert [places.offer(3, 1) for _ in range(5)] == [True, True, True, False, False]
     for _ in range(3):
         places.give_back(3, 1)

@@ -6,7 +6,7 @@ owners take turns, so that none waits behind what another has piled up.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar, cast
 
@@ -28,7 +28,7 @@ class Batcher(Generic[Row, Result]):
 
     `flush` gets 1 to `cap` rows and returns one result for each, in order; a result that is an exception is
     raised for that row alone. It must be all or nothing: when it raises, nothing of the batch was kept. `owner` says
-    whose turn a row is; `weigh` how many rows it counts for in `cap`.
+    whose turn a row is, `weigh` how many rows it counts for in `cap`, `share` how many of them one owner may have.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Batcher(Generic[Row, Result]):
         limit: int = 10_000,
         owner: Callable[[Row], Hashable] | None = None,
         weigh: Callable[[Row], int] | None = None,
+        share: Callable[[], int] | None = None,
     ) -> None:
         self._flush = flush
         self._lanes = lanes
@@ -47,6 +48,7 @@ class Batcher(Generic[Row, Result]):
         self._limit = limit
         self._owner = owner
         self._weigh = weigh
+        self._share = share
         self._waiting: Turns[tuple[Row, asyncio.Future[Result]]] = Turns()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -76,7 +78,7 @@ class Batcher(Generic[Row, Result]):
     async def _run_lane(self) -> None:
         try:
             while self._waiting:
-                batch = self._waiting.take(self._cap)
+                batch = self._waiting.take(self._cap, self._cap if self._share is None else self._share())
                 results = await self._run([row for row, _ in batch])
                 for (_, future), result in zip(batch, results, strict=True):
                     _settle(future, result)
@@ -124,15 +126,17 @@ class Turns(Generic[Entry]):
         queue.append((entry, weight))
         self._length += 1
 
-    def take(self, most: int) -> list[Entry]:
-        """Take entries until they weigh `most`, at least one, one of each owner in turn."""
+    def take(self, most: int, share: int) -> list[Entry]:
+        """Take entries, one of each owner in turn, until they weigh `most` or each owner has had its `share`."""
         taken: list[Entry] = []
-        while most > 0 and self._turns:
+        had: Counter[Hashable] = Counter()
+        while most > 0 and self._turns and had[self._turns[0]] < share:
             owner = self._turns.popleft()
             queue = self._queues[owner]
             entry, weight = queue.popleft()
             taken.append(entry)
             most -= weight
+            had[owner] += weight
             if queue:
                 self._turns.append(owner)
             else:

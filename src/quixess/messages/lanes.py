@@ -1,17 +1,21 @@
 """Lanes: bodies about one number follow each other, those about different numbers take turns.
 
 A number is known by a look at the raw bytes, so that nothing is parsed for it. Several numbers may share a lane, then
-they share its turns. Inside a process a lane may have at hand half of the places that the others leave: one that floods
-always leaves room for the next. What finds no place waits in the table, and so does what comes after it, until a round
+they share its turns. Inside a process no lane takes more than a quarter of the places that are left, so that one that
+floods leaves room for the next. What finds no place waits in the table, and so does what comes after it, until a round
 of claims has found nothing left of the lane: what was first in the table goes first.
 """
 
+import math
 import re
+import time
 import zlib
 from collections import Counter
 from collections.abc import Collection
 
 _LANES = 4096
+A_BATCH, _A_SHARE = 100, 20
+_TOGETHER_S = 1.0
 _A_PLACE = 4096  # bytes of body: a text takes one place, a body with a thousand statuses a hundred
 _NUMBER = re.compile(rb'"phone_number_id"\s*:\s*"([^"\\]{1,64})"')
 
@@ -36,6 +40,8 @@ class Lanes:
         self._all = 0
         self._left: dict[int, int] = {}
         self._rounds = 0
+        self._last: int | None = None
+        self._mixed_at = -math.inf
 
     @property
     def crowded(self) -> bool:
@@ -53,14 +59,25 @@ class Lanes:
 
     def room(self, lane: int) -> int:
         """Say how many more places a lane may take now."""
-        return max((self._places - self._all) // 2 - self._taken[lane], 0)
+        return max((self._places - self._all) // 4 - self._taken[lane], 0)
 
     def full(self) -> list[int]:
         """Name the lanes with something at hand that may take no more."""
         return [lane for lane in self._taken if not self.room(lane)]
 
+    def share(self) -> int:
+        """Say how much of a batch one lane may have: all of it, unless others were there a moment ago.
+
+        Who comes while a batch is under way waits for it to end; a flood's batches are then short.
+        """
+        return _A_SHARE if time.monotonic() - self._mixed_at < _TOGETHER_S else A_BATCH
+
     def take(self, lane: int, weight: int) -> None:
         """Take places."""
+        if lane != self._last:
+            if self._last is not None:
+                self._mixed_at = time.monotonic()
+            self._last = lane
         self._taken[lane] += weight
         self._all += weight
 

@@ -45,7 +45,6 @@ from quixess.notices import Said
 from quixess.vault import Keyring
 
 _MOST_AT_HAND = 2_000
-_AT_ONCE = 100
 _IDLE_S = 0.25
 _TRIES = 5
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # with a backslash before it these are six letters that a user typed
@@ -77,10 +76,14 @@ class Receiving:
         self._on_media = on_media
         self._stopping = False
         self._bodies: Batcher[_Arrival, None] = Batcher(self._keep)
-        self._todos: Batcher[Todo, None] = Batcher(
-            self._work_off, cap=_AT_ONCE, owner=lambda todo: todo.lane, weigh=lambda todo: lanes.weigh(todo.body)
-        )
         self._lanes = Lanes(_MOST_AT_HAND)
+        self._todos: Batcher[Todo, None] = Batcher(
+            self._work_off,
+            cap=lanes.A_BATCH,
+            owner=lambda todo: todo.lane,
+            weigh=lambda todo: lanes.weigh(todo.body),
+            share=self._lanes.share,
+        )
         self._wake = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
 
@@ -116,7 +119,9 @@ class Receiving:
             full = self._lanes.full()
             unseen.update(full)
             async with self._db.statement() as tx:
-                claimed = await todos.claim(tx, ids.new(), lease_s=self._lease_s, limit=_AT_ONCE, after=after, but=full)
+                claimed = await todos.claim(
+                    tx, ids.new(), lease_s=self._lease_s, limit=lanes.A_BATCH, after=after, but=full
+                )
             if not claimed:
                 self._lanes.end_round(found | unseen)
                 return bool(found)
