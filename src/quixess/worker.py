@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 
@@ -22,7 +23,9 @@ _SETTLE_EVERY_S = 1.0
 _REPLAY_EVERY_S = 0.2
 _SWEEP_EVERY_S = 5.0
 _POLL_EVERY_S = 1.0
+_CLOCK_EVERY_S = 60.0
 _UPKEEP_EVERY_S = 3600.0
+_MOST_OFF_S = 60.0
 _log = structlog.get_logger()
 
 
@@ -54,6 +57,9 @@ async def run(rooms: Rooms) -> None:
             await notices.sweep(tx)
         await retention.enforce(rooms.db, rooms.keep)
 
+    async def look_at_clock() -> None:
+        await check_clock(rooms.db, datetime.now(UTC))
+
     async with asyncio.TaskGroup() as loops:
         loops.create_task(_keep_running("receiving", rooms.receiving.run))
         loops.create_task(_keep_running("deliveries", rooms.deliveries.run))
@@ -62,8 +68,23 @@ async def run(rooms: Rooms) -> None:
         loops.create_task(_repeat("settling", settle, _SETTLE_EVERY_S))
         loops.create_task(_repeat("sweep", rooms.deliveries.find_forgotten, _SWEEP_EVERY_S))
         loops.create_task(_repeat("templates", rooms.sync.poll, _POLL_EVERY_S))
+        loops.create_task(_repeat("clock", look_at_clock, _CLOCK_EVERY_S))
         loops.create_task(_repeat("upkeep", upkeep, _UPKEEP_EVERY_S))
         loops.create_task(_repeat("media sweep", rooms.fetching.sweep, _UPKEEP_EVERY_S))
+
+
+async def check_clock(db: Database, now: datetime) -> float:
+    """Compare this machine's clock with the database's; say so when they differ by more than a minute.
+
+    Due times and leases are the database's. This machine's clock stands in signatures, which receivers may check for
+    five minutes. Returns by how many seconds this clock is ahead.
+    """
+    async with db.statement() as tx:
+        row = await tx.row("SELECT clock_timestamp() AS at")
+    ahead = (now - row["at"]).total_seconds() if row is not None else 0.0
+    if abs(ahead) > _MOST_OFF_S:
+        _log.warning("this machine's clock is off", ahead_s=round(ahead))
+    return ahead
 
 
 async def _keep_running(name: str, loop: Callable[[], Awaitable[None]]) -> None:

@@ -28,6 +28,7 @@ from quixess.events.windows import Windows
 from quixess.vault import Keyring
 
 _ROWS_A_CLAIM, _FAIR_SHARE = 400, 4
+_STARTS_A_TURN = 8
 _IDLE_S = 0.25
 _OURS_AGAIN_S = (1.0, 60.0)  # after a fault of ours, such as a proxy that is down: as long again as it lasts already
 _JITTER = 0.2
@@ -46,6 +47,7 @@ class Deliveries:
         self._ladder = tuple(ladder)
         self.lease_s = lease_s
         self._windows = Windows()
+        self._unstarted: deque[Parcel] = deque()
         self._attempts: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -56,7 +58,7 @@ class Deliveries:
     @property
     def in_flight(self) -> int:
         """Attempts running now."""
-        return len(self._attempts)
+        return len(self._attempts) + len(self._unstarted)
 
     def reserve(self, endpoint: Endpoint) -> bool:
         """Take a place in the endpoint's window, if there is one."""
@@ -78,10 +80,10 @@ class Deliveries:
 
     def dispatch(self, parcels: Sequence[Parcel]) -> None:
         """Start the attempts of deliveries whose places are reserved and whose rows are committed."""
-        for parcel in parcels:
-            task = asyncio.create_task(self._attempt(parcel))
-            self._attempts.add(task)
-            task.add_done_callback(self._attempts.discard)
+        running = bool(self._unstarted)
+        self._unstarted.extend(parcels)
+        if not running:
+            self._start_some()
 
     async def run(self) -> None:
         """Claim what is due, until cancelled. A database that is away is waited for."""
@@ -106,6 +108,8 @@ class Deliveries:
     async def stop(self) -> None:
         """Take no more and return when every running attempt is written down."""
         self._stopping = True
+        while self._unstarted:
+            self._start_some()
         while self._attempts:
             await asyncio.wait(set(self._attempts))
         await self._acks.close()
@@ -127,6 +131,15 @@ class Deliveries:
                 await self._load(tx, rows, lease, probed, hand_off)
                 await queue.move_on(tx, shares, {row["endpoint_id"] for row in rows})
         return len(rows)
+
+    def _start_some(self) -> None:
+        """Start attempts, a few in each turn of the event loop, so that a large claim holds up nobody's answer."""
+        for _ in range(min(_STARTS_A_TURN, len(self._unstarted))):
+            task = asyncio.create_task(self._attempt(self._unstarted.popleft()))
+            self._attempts.add(task)
+            task.add_done_callback(self._attempts.discard)
+        if self._unstarted:
+            asyncio.get_running_loop().call_soon(self._start_some)
 
     async def _rest(self) -> None:
         try:

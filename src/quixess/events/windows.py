@@ -70,10 +70,13 @@ class Windows:
         self._taken += 1
 
     def give_back(self, endpoint_id: UUID) -> bool:
-        """Return a place, and tell whether something may be waiting for it."""
+        """Return a place, and tell whether something may be waiting for it.
+
+        Told once a quarter of the window is free: a claim for each place alone would cost more than the attempts.
+        """
         self.of(endpoint_id).taken -= 1
         self._taken -= 1
-        if endpoint_id in self._turned_away and self.room(endpoint_id):
+        if endpoint_id in self._turned_away and 4 * self.room(endpoint_id) >= self.of(endpoint_id).size:
             self._turned_away.discard(endpoint_id)
             return True
         return False
