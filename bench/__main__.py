@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import delivery, end_to_end, fairness, intake, profiling, send
+from bench import backlog, delivery, end_to_end, fairness, intake, profiling, send
 from bench.processes import BenchError
 from bench.rig import Rig
 
@@ -17,6 +17,7 @@ MEASUREMENTS = {
     "delivery": delivery.run,
     "end_to_end": end_to_end.run,
     "fairness": fairness.run,
+    "backlog": backlog.run,
 }
 _VERSIONS = ("uvicorn", "uvloop", "starlette", "aiohttp", "asyncpg", "msgspec")
 

@@ -2,7 +2,7 @@
 
 A process of its own (`python -m bench.paced`). Each line of JSON on its input is a round: `facts` of one number a
 tenant, `port` of the gateway, `every_s` and `seconds`. It hears the events of all, and answers with the latencies from
-the moment a webhook was due to the arrival of its signed event, and how many never came.
+POST to the arrival of the signed event, a list for each tenant, and how many never came.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Daily:
     """Writes at the pace asked for and hears what arrives. Latencies are microseconds."""
 
     def __init__(self) -> None:
-        self._latencies: list[int] = []
+        self._latencies: list[list[int]] = []
         self._under_way: set[bytes] = set()
         self._refused = 0
         self._number = 0
@@ -51,7 +51,7 @@ class Daily:
             self._under_way.discard(mark[0])
             if not self._under_way:
                 self._quiet.set()
-            self._latencies.append((time.monotonic_ns() - int(mark[2])) // 1000)
+            self._latencies[int(mark[1])].append((time.monotonic_ns() - int(mark[2])) // 1000)
 
     def refused(self, answers: int) -> None:
         """Hear answers that are not 200."""
@@ -59,7 +59,7 @@ class Daily:
 
     async def run(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Run one round and tell what came of it."""
-        self._latencies, self._under_way, self._refused = [], set(), 0
+        self._latencies, self._under_way, self._refused = [[] for _ in asked["facts"]], set(), 0
         writers = [traffic.writer("webhook", facts) for facts in asked["facts"]]
         count, every_s = len(writers), float(asked["every_s"])
         started = time.monotonic()
@@ -68,7 +68,7 @@ class Daily:
                 first = started + every_s * index / count  # not all at the same moment
                 tenants.create_task(self._write(asked, write, index, first))
         return {
-            "latencies": sorted(self._latencies),
+            "latencies": self._latencies,
             "missing": len(self._under_way),
             "refused": self._refused,
         }

@@ -7,6 +7,7 @@ calls through the package: a verb that talks to the network makes its callers ta
 import ast
 import re
 from collections.abc import Iterable
+from functools import cache
 
 import pytest
 
@@ -63,6 +64,7 @@ def _talks(call: ast.Call, module: Module, talking: set[str]) -> bool:
     return bool(DIRECT.fullmatch(name) or WAITING.fullmatch(name)) or not talking.isdisjoint(_meanings(name, module))
 
 
+@cache
 def _meanings(name: str, module: Module) -> set[str]:
     """Resolve a called name to the verbs of our own that it can mean."""
     head, _, rest = name.partition(".")
@@ -75,6 +77,7 @@ def _meanings(name: str, module: Module) -> set[str]:
     return {f"{imported}.{rest}" if rest else imported}
 
 
+@cache
 def _imports(module: Module) -> dict[str, str]:
     """Map the names a module imports from our package: `outward` to `events.outward`."""
     found: dict[str, str] = {}

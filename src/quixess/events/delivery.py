@@ -7,6 +7,7 @@ process died is due again when its lease ends. The row is deleted by the stateme
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
