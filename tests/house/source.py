@@ -8,7 +8,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "quixess"
-ROOMS = ("retention", "messages", "notices", "media", "templates", "events", "connections", "access", "idempotency", "limits")
+ROOMS = (
+    "retention",
+    "messages",
+    "notices",
+    "media",
+    "templates",
+    "events",
+    "connections",
+    "access",
+    "idempotency",
+    "limits",
+)
 GROUND = ("database", "vault", "settings", "logs", "errors", "failpoints")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -17,7 +17,7 @@ FOR_ALL_BRANDS: dict[str, str] = {
     "access.extend_scopes": "An operator's act on a global table; the audit row takes the brand of the key's own row.",
     "access.revoke_key": "An operator's act on a global table; the audit row takes the brand of the key's own row.",
     "connections.find_numbers": "Tells which brand a number belongs to: joined by the brand in its row of `number`.",
-    "events.queue.due_endpoints": "The claim serves all brands; each endpoint's brand stands in its row of endpoint_due.",
+    "events.queue.due_endpoints": "The claim serves all brands; a row of endpoint_due names its brand.",
     "events.queue.find_forgotten": "The net under all brands; each endpoint's brand stands in its own row.",
     "events.queue.expire": "Retention is the same for all brands; each outcome takes the brand of its delivery.",
     "events.replaying.Replays.run_once": "The jobs of all brands in turns; each step takes the brand of its job.",

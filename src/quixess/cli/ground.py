@@ -55,9 +55,7 @@ def local(found: Settings) -> Settings:
     """Loosen what a laptop needs: tenants' endpoints may be plain http on any port of this machine."""
     loopback = ip_network("127.0.0.0/8")
     networks = found.webhook_networks if loopback in found.webhook_networks else (*found.webhook_networks, loopback)
-    return replace(
-        found, webhook_http=True, webhook_ports=(), webhook_networks=networks, webhook_private_answers=True
-    )
+    return replace(found, webhook_http=True, webhook_ports=(), webhook_networks=networks, webhook_private_answers=True)
 
 
 @contextmanager
