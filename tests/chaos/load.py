@@ -10,7 +10,7 @@ from tests.crash.processes import Site
 from tests.processes import Program
 from tests.simulator import driving
 
-_PHONES = 300
+_PHONES = 100
 _AT_ONCE = 100
 _AGAIN_S = 0.2
 _COME_AGAIN = {409, 429, 503}
