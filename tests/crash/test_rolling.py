@@ -30,7 +30,7 @@ async def test_one_process_after_the_other_is_restarted_and_nothing_is_lost_or_r
 
     verdict = await ledger.judge(site, in_flight=0)
     assert verdict.repeats == 0
-    assert verdict.sends == len(site.answers)
+    assert verdict.sends == loading.sent(site) == len(site.answers)
     assert verdict.events == 2 * verdict.sends + len(site.written)
 
 
