@@ -73,9 +73,12 @@ async def _left(stage: Stage) -> dict[str, Any]:
                   (SELECT count(*) FROM delivery WHERE endpoint_id = $1) AS "deliveries",
                   (SELECT count(*) FROM delivery WHERE endpoint_id = ANY ($2::uuid[])) AS "deliveries to rogues",
                   (SELECT count(*) FROM message WHERE state IN ('sending', 'unconfirmed')) AS "sends in doubt",
-                  (SELECT count(*) FROM parked_status) AS "parked statuses" """,
+                  (SELECT count(*) FROM parked_status) AS "parked statuses",
+                  $3 - (SELECT count(*) FROM event e JOIN brand b ON b.id = e.brand_id
+                        WHERE b.name = 'Mayhem' AND e.type = 'message.received') AS "texts to Mayhem" """,
         stage.endpoint_id,
         [endpoint_id for endpoint_id, rogue in stage.endpoints.items() if rogue.reformed],
+        len(stage.load.said_elsewhere),
     )
     if left := {name: count for name, count in row.items() if count}:
         return left

@@ -16,7 +16,7 @@ async def test_whoever_dies_under_load_nothing_is_lost_and_no_more_repeated_than
 
     verdict = await play.run(plan)
 
-    assert not verdict.evidence, (plan, verdict)
+    assert not verdict.evidence, "\n".join((str(plan), *verdict.evidence))
     assert verdict.lost == 0
     assert verdict.repeats <= verdict.bound + verdict.refused
     assert verdict.accepted

@@ -46,9 +46,10 @@ async def test_a_gateway_that_slept_through_two_leases_with_metas_body_tells_it_
         await site.customer_says(f"number {number}")
     assert site.second.process is not None
     site.second.process.send_signal(signal.SIGSTOP)
+    held = await site.value("SELECT count(*) FROM delivery WHERE lease IS NOT NULL")
     until = await site.value("SELECT now() + interval '3 s'")
     await eventually(lambda: site.rows("SELECT 1 WHERE now() > $1", until))
-    under_way = len(site.receiver.got)
+    under_way = held + len(site.receiver.got)
     site.second.process.send_signal(signal.SIGCONT)
 
     verdict = await ledger.judge(site, in_flight=under_way)

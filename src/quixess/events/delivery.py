@@ -203,6 +203,8 @@ class Deliveries:
     async def _attempt(self, parcel: Parcel) -> None:
         started_at = datetime.now(UTC)
         try:
+            if time.monotonic() - parcel.leased_at >= self.lease_s:
+                return  # this process slept: another one holds the row by now
             answer = await self._post(parcel, started_at)
         except Exception:  # noqa: BLE001 - a fault of ours: the lease ends, and the attempt is made again
             _log.exception("an attempt broke", delivery=str(parcel.delivery_id))

@@ -4,6 +4,7 @@ Hot hand-off: while an endpoint's window has room, its delivery is inserted alre
 process, which starts as soon as the transaction has committed. A crash in between is healed by the lease's expiry.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ class Parcel:
     lease: UUID
     probe: bool = False
     replay: bool = False
+    leased_at: float = field(default_factory=time.monotonic)  # seconds of this process's own clock
 
 
 class Dispatcher(Protocol):
