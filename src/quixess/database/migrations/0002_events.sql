@@ -13,6 +13,10 @@ ALTER TABLE endpoint
 -- A second delivery of an event to the same endpoint may only begin when the first has ended: they are the key. Each
 -- index of this table is written four times in the life of a delivery.
 ALTER TABLE delivery ADD COLUMN replay_id uuid;
+SET LOCAL ROLE quixess_writer;  -- the owner sees no row of a tenant
+DELETE FROM delivery d USING delivery o
+WHERE d.brand_id = o.brand_id AND d.event_id = o.event_id AND d.endpoint_id = o.endpoint_id AND o.id < d.id;
+RESET ROLE;
 DROP INDEX delivery_event;
 ALTER TABLE delivery DROP CONSTRAINT delivery_pkey, ADD PRIMARY KEY (brand_id, event_id, endpoint_id);
 CREATE INDEX delivery_replay ON delivery (brand_id, replay_id) WHERE replay_id IS NOT NULL;
