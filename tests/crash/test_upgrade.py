@@ -95,6 +95,12 @@ async def _leave(connection: asyncpg.Connection, folder: Path) -> None:
                VALUES ($1, $2, $3, $4, now() + $5 * interval '1 second', $6, $7)""",
             BRAND, ids.new(), ENDPOINT, event_id, due_s, attempts, lease,
         )  # fmt: skip
+    # The first version could queue an event twice for one endpoint, by two replays at once.
+    await connection.execute(
+        """INSERT INTO delivery (brand_id, id, endpoint_id, event_id, next_at)
+           SELECT brand_id, $1, endpoint_id, event_id, now() FROM delivery LIMIT 1""",
+        ids.new(),
+    )
     await connection.execute(
         "INSERT INTO endpoint_due (endpoint_id, brand_id, next_at) VALUES ($1, $2, now())", ENDPOINT, BRAND
     )

@@ -79,6 +79,7 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
     """
     logs.configure(settings.log_level, json=settings.log_json or not sys.stderr.isatty())
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # we say ourselves what starts and stops
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # and when PostgreSQL is away, without a traceback a try
     failpoints.arm(settings.fail_at)
     raise_file_limit()
     stop = _stop_signal()
