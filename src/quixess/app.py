@@ -6,20 +6,30 @@ from starlette.types import ASGIApp
 from quixess import api
 from quixess.access import Keys
 from quixess.api import edge
+from quixess.api.pages import Cursors
 from quixess.database.core import Database
 from quixess.intake import Intake
 from quixess.media.shelf import Shelf
 from quixess.messages.receiving import Receiving
 from quixess.messages.sending import Sending
 from quixess.settings import Settings
+from quixess.templates import Sync
 from quixess.vault import Keyring
 
 
 def build(
-    settings: Settings, db: Database, keyring: Keyring, sending: Sending, receiving: Receiving, shelf: Shelf
+    settings: Settings, db: Database, keyring: Keyring, sync: Sync, sending: Sending, receiving: Receiving, shelf: Shelf
 ) -> ASGIApp:
     """Build the application over rooms that are already open."""
-    rooms = api.Rooms(keys=Keys(db, keyring), sending=sending, shelf=shelf)
+    rooms = api.Rooms(
+        db=db,
+        keyring=keyring,
+        keys=Keys(db, keyring),
+        sending=sending,
+        sync=sync,
+        shelf=shelf,
+        cursors=Cursors(keyring),
+    )
     doors = Starlette(
         routes=[*api.routes(rooms), *Intake(db, keyring, receiving).routes()],
         exception_handlers=dict(edge.HANDLERS),

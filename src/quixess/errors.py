@@ -14,7 +14,9 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "invalid_request": (400, "The request is not valid"),
     "invalid_json": (400, "The body is not valid JSON"),
     "invalid_phone": (400, "The phone number is not valid"),
+    "invalid_cursor": (400, "The cursor is not valid"),
     "invalid_idempotency_key": (400, "The Idempotency-Key header is not valid"),
+    "bsuid_not_supported": (400, "This message needs a phone number"),
     "not_authentication_template": (400, "The template is not an authentication template"),
     "brand_not_bound": (400, "The API key is not bound to a brand"),
     "conflicting_credentials": (400, "Two different credentials were sent"),
@@ -54,11 +56,20 @@ CATALOGUE: dict[str, tuple[int, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field's fault. `pointer` is a JSON Pointer (RFC 6901) into the body; `detail` names the fix."""
+    """One field's fault. `pointer` is a JSON Pointer (RFC 6901) into the body; `detail` names the fix.
 
-    pointer: str
+    Outside of a body `parameter` names the query parameter, part of the path or header at fault instead.
+    """
+
+    pointer: str | None
     code: str
     detail: str
+    parameter: str | None = None
+
+    def as_json(self) -> dict[str, str]:
+        """Give one entry of `errors`."""
+        place = {"pointer": self.pointer} if self.pointer is not None else {"parameter": self.parameter or ""}
+        return {**place, "code": self.code, "detail": self.detail}
 
 
 class QuixessError(Exception):
@@ -105,5 +116,5 @@ def write_problem(error: QuixessError, request_id: str) -> bytes:
         "request_id": request_id,
     }
     if error.errors:
-        problem["errors"] = [{"pointer": e.pointer, "code": e.code, "detail": e.detail} for e in error.errors]
+        problem["errors"] = [fault.as_json() for fault in error.errors]
     return msgspec.json.encode(problem | error.extra | problem)

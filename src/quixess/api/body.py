@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
+from starlette.requests import Request
 
 from quixess import errors
 from quixess.errors import QuixessError
@@ -87,7 +88,13 @@ def decode(raw: bytes, content_type: str | None, model: type[T]) -> T:
     try:
         return msgspec.convert(tree, model, str_keys=True)
     except msgspec.ValidationError as error:
-        raise _explain(error, model) from None
+        raise explain(error, model) from None
+
+
+def content_type(request: Request) -> str | None:
+    """Tell what a request says its body is."""
+    value: bytes | None = request.state.headers.get(b"content-type")
+    return None if value is None else value.decode("latin-1")
 
 
 def _parse(raw: bytes) -> Any:
@@ -169,7 +176,7 @@ def _clean_number(number: int, pointer: str) -> int:
     return number
 
 
-def _explain(error: msgspec.ValidationError, model: type) -> QuixessError:
+def explain(error: msgspec.ValidationError, model: type) -> QuixessError:
     """Turn msgspec's sentence into a field error. Only names that stand in the model get into it."""
     message = str(error)
     place = _PLACE.search(message)

@@ -2,10 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
+from typing import Final
 from uuid import UUID
 
 from quixess.access import Caller, Keys, Scope
 from quixess.errors import QuixessError
+
+
+class AnyKey(Enum):
+    """Instead of a scope: any valid key that is bound to a brand."""
+
+    ANY_KEY = "any valid key"
+
+
+ANY_KEY: Final = AnyKey.ANY_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +27,7 @@ class Pass:
     brand_id: UUID
 
 
-async def admit(keys: Keys, headers: Mapping[bytes, bytes], scope: Scope) -> Pass:
+async def admit(keys: Keys, headers: Mapping[bytes, bytes], scope: Scope | AnyKey) -> Pass:
     """Let a caller in: key, then brand, then scope.
 
     Raises `missing_api_key`, `conflicting_credentials`, `invalid_api_key`, `brand_not_bound`, `brand_suspended` or
@@ -27,7 +38,7 @@ async def admit(keys: Keys, headers: Mapping[bytes, bytes], scope: Scope) -> Pas
         raise QuixessError("brand_not_bound", "WhatsApp needs a key bound to a brand: mint one with a brand.")
     if caller.brand_state != "active":
         raise QuixessError("brand_suspended", "The brand is suspended: ask the operator of this installation.")
-    if scope not in caller.scopes:
+    if scope is not ANY_KEY and scope not in caller.scopes:
         raise QuixessError(
             "insufficient_scope",
             f"The key lacks the scope {scope}: extend the key, or mint one that has it.",

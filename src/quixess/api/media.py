@@ -14,12 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from quixess.access import Scope as Right
 from quixess.api import problem
+from quixess.api.endpoint import Endpoint, Rooms
 from quixess.api.gate import Pass
 from quixess.database import ids
 from quixess.errors import QuixessError
 from quixess.media import kinds
-from quixess.media.shelf import Copy, Shelf
+from quixess.media.shelf import Copy
 
 _PIECE = 256 * 1024
 _LONGEST_NAME = 150
@@ -27,10 +29,9 @@ _RANGE = re.compile(rb"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _NOT_IN_NAMES = re.compile(r'[\\/:*?"<>|]')
 
 
-async def get_file(request: Request, passed: Pass, shelf: Shelf) -> Response:
-    """Send a file, or a part of it."""
+async def _get_file(request: Request, passed: Pass, rooms: Rooms) -> Response:
     shown = request.path_params["id"]
-    copy = await shelf.take(passed.brand_id, ids.parse("med", shown))
+    copy = await rooms.shelf.take(passed.brand_id, ids.parse("med", shown))
     asked = request.state.headers
     headers = _headers(copy, shown)
     if headers["ETag"].encode() in asked.get(b"if-none-match", b""):
@@ -121,3 +122,19 @@ def _unsatisfiable(size: int, request_id: str) -> Response:
     error = QuixessError("range_not_satisfiable", f"The file has {size} bytes: ask for a range that begins within.")
     status, headers, body = problem.render(error, request_id, [(b"content-range", b"bytes */%d" % size)])
     return Response(body, status, {name.decode(): value.decode() for name, value in headers})
+
+
+GET_MEDIA = Endpoint(
+    id="get_media",
+    method="GET",
+    path="/media/{id}",
+    scope=Right.READ_MESSAGES,
+    summary="Get a file that a customer sent.",
+    description="Ranges, `If-None-Match` and `If-Range` work. The file is offered to be saved, never shown.",
+    handler=_get_file,
+    response=bytes,
+    statuses=(200, 206, 304),
+    errors=("media_not_found", "media_failed", "media_gone", "range_not_satisfiable", "media_not_ready"),
+    counted=False,
+    parameters={"id": "The file's `med_…` id."},
+)

@@ -224,7 +224,7 @@ async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
     host, port = listener.getsockname()[:2]
     server = _Server(
         uvicorn.Config(
-            app.build(settings, rooms.db, rooms.keyring, rooms.sending, rooms.receiving, rooms.shelf),
+            app.build(settings, rooms.db, rooms.keyring, rooms.sync, rooms.sending, rooms.receiving, rooms.shelf),
             http="httptools",
             ws="none",
             lifespan="off",

@@ -109,7 +109,7 @@ def _final(end: End) -> Final | None:
 def _failure(end: End) -> Draft:
     message = end.message
     row = {
-        "id": message.id, "wamid": None, "phone": message.phone, "user_id": None, "metadata": message.metadata,
-        "conversation_id": end.thread.conversation_id, "brand_id": message.brand_id,
+        "id": message.id, "wamid": None, "phone": message.phone, "user_id": message.user_id,
+        "metadata": message.metadata, "conversation_id": end.thread.conversation_id, "brand_id": message.brand_id,
     }  # fmt: skip
     return describing.failed(row, end.errors or [], ids.made_at(message.id))

@@ -74,12 +74,16 @@ class Told(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """A message about to be sent. `phone` is digits; `content` is JSON text without any code in it."""
+    """A message about to be sent, to a phone (digits), a user id, or both.
+
+    `content` is JSON text without any code in it, `text` what search finds of it, `reply_to` the wamid it quotes.
+    """
 
     id: UUID
     brand_id: UUID
     connection: Connection = field(repr=False)
-    phone: str
+    phone: str | None
+    user_id: str | None
     type: str
     content: str
     metadata: str
@@ -91,6 +95,8 @@ class Outbound:
     template_name: str | None = None
     template_language: str | None = None
     template_category: str | None = None
+    reply_to: str | None = None
+    text: str | None = field(default=None, repr=False)
 
 
 _ANSWERED = (
@@ -98,11 +104,13 @@ _ANSWERED = (
     "brand_id",
     "type",
     "phone",
+    "user_id",
     "metadata",
     "request_id",
     "template_name",
     "template_language",
     "template_category",
+    "reply_to",
 )
 
 
@@ -130,7 +138,7 @@ def read_opaque(text: str | None) -> UUID | None:
 def as_row(message: Outbound, conversation_id: UUID, *, wa_id: str | None = None) -> dict[str, Any]:
     """Give a message about to be sent the shape of its row, for `answer`."""
     row = {name: getattr(message, name) for name in _ANSWERED}
-    return row | {"user_id": None, "conversation_id": conversation_id, "wa_id": wa_id}
+    return row | {"conversation_id": conversation_id, "wa_id": wa_id}
 
 
 def answer(row: Mapping[str, Any], *, state: str, wamid: str | None, number: Mapping[str, str]) -> bytes:
@@ -164,6 +172,8 @@ def answer(row: Mapping[str, Any], *, state: str, wamid: str | None, number: Map
             "language": row["template_language"],
             "category": row["template_category"],
         }
+    if row["reply_to"] is not None:
+        body["reply_to"] = row["reply_to"]
     if row["request_id"] is not None:
         body["request_id"] = row["request_id"]
     return msgspec.json.encode(body)

@@ -1,5 +1,6 @@
 """Meta's refusals, decoded: what a caller is told, what an event says, and never the code that was sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,15 +31,15 @@ class Refusal:
         return describe(self.code, self.title, self.details)
 
 
-def redact(error: GraphError, secret: str) -> Refusal:
-    """Read Meta's error; every text in it that holds the secret is shown with the secret hidden."""
+def redact(error: GraphError, secrets: Sequence[str]) -> Refusal:
+    """Read Meta's error; every text in it that holds one of the secrets is shown with the secret hidden."""
     try:
         body = msgspec.json.decode(error.body, type=dict[str, Any])
     except msgspec.DecodeError:
         body = {"error": {"code": error.code}}
-    clean = _hide(body, secret)
-    details = None if error.details is None else _hide(error.details, secret)
-    return Refusal(error.code, _hide(error.message, secret), details, clean, error.explanation)
+    clean = _hide(body, secrets)
+    details = None if error.details is None else _hide(error.details, secrets)
+    return Refusal(error.code, _hide(error.message, secrets), details, clean, error.explanation)
 
 
 def describe(code: int, title: str | None, details: str | None) -> dict[str, Any]:
@@ -82,11 +83,13 @@ def not_sent(refusal: Refusal | None, retry_after_s: int | None) -> QuixessError
     )
 
 
-def _hide(value: Any, secret: str) -> Any:
+def _hide(value: Any, secrets: Sequence[str]) -> Any:
     if isinstance(value, str):
-        return value.replace(secret, HIDDEN) if secret else value
+        for secret in sorted(filter(None, secrets), key=len, reverse=True):
+            value = value.replace(secret, HIDDEN)
+        return value
     if isinstance(value, dict):
-        return {_hide(name, secret): _hide(one, secret) for name, one in value.items()}
+        return {_hide(name, secrets): _hide(one, secrets) for name, one in value.items()}
     if isinstance(value, list):
-        return [_hide(one, secret) for one in value]
+        return [_hide(one, secrets) for one in value]
     return value

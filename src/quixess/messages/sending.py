@@ -7,9 +7,11 @@ status webhook brings our mark back and settles it (decision 0005).
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -23,29 +25,18 @@ from quixess.database.core import Database, Row
 from quixess.errors import QuixessError, write_problem
 from quixess.events import outbox
 from quixess.idempotency import Claim
-from quixess.messages import model, phones, refusals, store, threads
+from quixess.messages import model, refusals, store, threads
 from quixess.messages.ends import End, Ends
 from quixess.messages.model import GIVEN_UP, Outbound, Reply, State
+from quixess.messages.orders import Known, Order, Prepared
 from quixess.messages.threads import Person, Thread
-from quixess.meta import payloads
 from quixess.meta.graph import Accepted, NotSent, Rejected, Unknown
 from quixess.templates import Sync, Template
 from quixess.vault import Keyring
 
-_OTP = "send_otp"
-_ROUNDS = 3
 _LOOK_EVERY_S = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Otp:
-    """A one-time code to send. `to` is E.164; the code is hidden from every repr and is stored nowhere."""
-
-    to: str
-    code: str = field(repr=False)
-    template_name: str
-    language: str | None = None
-    metadata: dict[str, str] = field(default_factory=dict)
+_WAIT_FOR_FIRST_S = 2.0  # for the first request with the same Idempotency-Key
+_WAITING_A_KEY = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +46,11 @@ class _Question:
     caller: Caller
     brand_id: UUID
     key: str | None
-    template_name: str
+    template_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Found:
     kept: Row | None
     connection: Connection | None
     languages: list[Template]
@@ -85,36 +76,64 @@ class Sending:
         self._sync = sync
         self._lease_s = lease_s
         self._unknown_wait_s = unknown_wait_s
-        self._questions: Batcher[_Question, _Known] = Batcher(self._look_up, lanes=1)
+        self._questions: Batcher[_Question, _Found] = Batcher(self._look_up, lanes=1)
         self._claims: Batcher[tuple[Outbound, Claim | None], Thread | None] = Batcher(self._claim)
         self._ends = Ends(db, keyring, dispatcher)
+        self._waiting: Counter[tuple[UUID, str]] = Counter()
 
-    async def send_otp(self, caller: Caller, brand_id: UUID, otp: Otp, *, key: str | None, request_id: str) -> Reply:
-        """Send a one-time code by an AUTHENTICATION template.
+    async def send(self, caller: Caller, brand_id: UUID, order: Order, *, key: str | None, request_id: str) -> Reply:
+        """Send what is ordered, once.
 
-        With an Idempotency-Key the same request gets the first one's answer. Raises `invalid_phone`,
-        `no_active_connection`, `template_not_found`, `template_not_approved`, `not_authentication_template`, the
-        errors of `idempotency.judge`, and what became of the call where nothing was sent.
+        With an Idempotency-Key the same request gets the first one's answer; while that one runs it is waited for, up
+        to two seconds. Raises `no_active_connection`, what the order raises, the errors of `idempotency.judge`, and
+        what became of the call where nothing was sent.
         """
-        phone = phones.read(otp.to)
-        fingerprint = self._fingerprint(otp, phone) if key is not None else b""
-        for _ in range(_ROUNDS):
-            known = await self._questions.submit(_Question(caller, brand_id, key, otp.template_name))
-            if known.kept is not None:
-                return await self._replay(known.kept, fingerprint)
-            connection, template = await self._require_template(known, otp)
-            phones.refuse_own(phone, connection.display_phone)
-            message = _otp_message(caller, brand_id, connection, template, otp, phone, key, request_id)
-            failpoints.reach("send.before_claim")
-            began = time.monotonic()
-            thread = await self._claims.submit((message, _claim_of(message, fingerprint)))
-            failpoints.reach("send.after_claim")
-            if thread is not None:
-                payload = payloads.otp(
-                    f"+{phone}", template.name, template.language, otp.code, model.opaque(message.id)
-                )
-                return await self._dispatch(message, thread, payload, secret=otp.code, began=began)
-        raise QuixessError("idempotency_in_progress", "Another request holds this Idempotency-Key.", retry_after_s=1)
+        fingerprint = self._fingerprint(order) if key is not None else b""
+        question = _Question(caller, brand_id, key, order.template_name)
+        until = time.monotonic() + _WAIT_FOR_FIRST_S
+        while True:
+            found = await self._questions.submit(question)
+            if found.kept is None:
+                reply = await self._send_first(question, order, found, fingerprint, request_id)
+                if reply is not None:
+                    return reply
+            else:
+                try:
+                    return await self._replay(found.kept, order.operation, fingerprint)
+                except QuixessError as error:
+                    if error.code != "idempotency_in_progress" or not await self._wait_for_first(question, until):
+                        raise
+
+    async def _send_first(
+        self, question: _Question, order: Order, found: _Found, fingerprint: bytes, request_id: str
+    ) -> Reply | None:
+        """Send; None when another request came first with the same key."""
+        if found.connection is None:
+            raise connections.none_active()
+        known = Known(
+            question.caller, question.brand_id, found.connection, found.languages, partial(self._ask_meta, found, order)
+        )
+        prepared = await order.prepare(known)
+        message = _message(question, order, prepared, request_id)
+        failpoints.reach("send.before_claim")
+        began = time.monotonic()
+        thread = await self._claims.submit((message, _claim_of(message, order.operation, fingerprint)))
+        failpoints.reach("send.after_claim")
+        return None if thread is None else await self._dispatch(message, thread, prepared, began)
+
+    async def _wait_for_first(self, question: _Question, until: float) -> bool:
+        """Wait a moment for the first request with the same key; False when it has been long enough, or too many do."""
+        key = (question.caller.lineage_id, question.key or "")
+        if time.monotonic() >= until or self._waiting[key] >= _WAITING_A_KEY:
+            return False
+        self._waiting[key] += 1
+        try:
+            await asyncio.sleep(_LOOK_EVERY_S)
+        finally:
+            self._waiting[key] -= 1
+            if not self._waiting[key]:
+                del self._waiting[key]
+        return True
 
     async def close(self) -> None:
         """Return when everything that was begun is written down."""
@@ -122,48 +141,41 @@ class Sending:
         await self._claims.close()
         await self._ends.close()
 
-    def _fingerprint(self, otp: Otp, phone: str) -> bytes:
-        fields = [phone, otp.code, otp.template_name, otp.language, sorted(otp.metadata.items())]
-        return idempotency.fingerprint(self._keyring, _OTP, msgspec.json.encode(fields))
+    def _fingerprint(self, order: Order) -> bytes:
+        return idempotency.fingerprint(self._keyring, order.operation, msgspec.json.encode(order.identity()))
 
-    async def _look_up(self, questions: Sequence[_Question]) -> list[_Known | Exception]:
+    async def _look_up(self, questions: Sequence[_Question]) -> list[_Found | Exception]:
         keys = [(q.caller.lineage_id, q.key) for q in questions if q.key is not None]
         async with self._db.statement() as tx:
             kept = await idempotency.look_up(tx, keys) if keys else {}
             lines = await connections.active(tx, self._keyring, [q.brand_id for q in questions])
-            wanted = [(q.brand_id, lines[q.brand_id].id, q.template_name) for q in questions if q.brand_id in lines]
-            found = await templates.find(tx, wanted) if wanted else {}
-        known: list[_Known | Exception] = []
+            wanted = [
+                (q.brand_id, lines[q.brand_id].id, q.template_name)
+                for q in questions
+                if q.brand_id in lines and q.template_name is not None
+            ]
+            named = await templates.find(tx, wanted) if wanted else {}
+        found: list[_Found | Exception] = []
         for question in questions:
-            line = lines.get(question.brand_id)
-            languages = found.get((question.brand_id, line.id, question.template_name), []) if line else []
+            line, name = lines.get(question.brand_id), question.template_name
+            languages = named.get((question.brand_id, line.id, name), []) if line and name is not None else []
             row = kept.get((question.caller.lineage_id, question.key)) if question.key is not None else None
-            known.append(_Known(row, line, languages))
-        return known
+            found.append(_Found(row, line, languages))
+        return found
 
-    async def _replay(self, row: Row, fingerprint: bytes) -> Reply:
-        kept = idempotency.judge(row, _OTP, fingerprint)
+    async def _ask_meta(self, found: _Found, order: Order) -> list[Template] | None:
+        line, name = found.connection, order.template_name
+        if line is None or name is None or not await self._sync.on_miss(line):
+            return None
+        wanted = (line.brand_id, line.id, name)
+        async with self._db.statement() as tx:
+            return (await templates.find(tx, [wanted])).get(wanted, [])
+
+    async def _replay(self, row: Row, operation: str, fingerprint: bytes) -> Reply:
+        kept = idempotency.judge(row, operation, fingerprint)
         if kept.status is not None and kept.body is not None:
             return Reply(kept.status, kept.body, replayed=True)
         return await self._tell_unconfirmed(row["brand_id"], kept.message_id, replayed=True)
-
-    async def _require_template(self, known: _Known, otp: Otp) -> tuple[Connection, Template]:
-        if known.connection is None:
-            raise connections.none_active()
-        languages = known.languages
-        template = templates.choose(languages, otp.language)
-        if not (template and template.approved) and await self._sync.on_miss(known.connection):
-            async with self._db.statement() as tx:
-                wanted = (known.connection.brand_id, known.connection.id, otp.template_name)
-                languages = (await templates.find(tx, [wanted])).get(wanted, [])
-            template = templates.choose(languages, otp.language)
-        template = templates.require_approved(template, languages)
-        if template.category != "AUTHENTICATION":
-            raise QuixessError(
-                "not_authentication_template",
-                "Codes go out by AUTHENTICATION templates only: make one from the OTP preset, or use /send/template.",
-            )
-        return known.connection, template
 
     async def _claim(self, rows: Sequence[tuple[Outbound, Claim | None]]) -> list[Thread | Exception | None]:
         first: dict[tuple[UUID, str], Claim] = {}
@@ -173,7 +185,7 @@ class Sending:
         async with self._db.transaction() as tx:
             owned = await idempotency.claim(tx, list(first.values()), lease_s=self._lease_s) if first else set()
             ours = [message for message, claim in rows if claim is None or message.id in owned]
-            people = {message.id: Person(message.brand_id, message.connection.id, message.phone) for message in ours}
+            people = {message.id: _person(message) for message in ours}
             found = await threads.find_threads(tx, list(people.values())) if ours else {}
             if ours:
                 pairs = [(message, found[people[message.id].key]) for message in ours]
@@ -181,18 +193,21 @@ class Sending:
             failpoints.reach("send.in_claim")
         return [found[people[message.id].key] if message.id in people else None for message, _ in rows]
 
-    async def _dispatch(self, message: Outbound, thread: Thread, payload: bytes, *, secret: str, began: float) -> Reply:
+    async def _dispatch(self, message: Outbound, thread: Thread, prepared: Prepared, began: float) -> Reply:
         graph = await self._lines.to(message.connection.graph_url)
+        if prepared.before is not None:
+            await prepared.before(graph)
         if time.monotonic() - began > self._lease_s / 2:
             # This process slept on its claim (SIGSTOP, a frozen machine): others may have given the send up by now.
             await self._ends.write(End(message, thread, State.NOT_SENT, None))
             raise refusals.not_sent(None, None)
         try:
+            payload = prepared.payload(model.opaque(message.id))
             accepted = await graph.send(message.connection.credentials, payload)
         except Rejected as refused:
-            return await self._end_rejected(message, thread, refusals.redact(refused.error, secret))
+            return await self._end_rejected(message, thread, refusals.redact(refused.error, prepared.hidden))
         except NotSent as refused:
-            error = None if refused.error is None else refusals.redact(refused.error, secret)
+            error = None if refused.error is None else refusals.redact(refused.error, prepared.hidden)
             await self._ends.write(End(message, thread, State.NOT_SENT, None))
             raise refusals.not_sent(error, refused.retry_after_s) from None
         except Unknown:
@@ -244,34 +259,38 @@ class Sending:
         return Reply(200 if confirmed else 202, body, replayed=replayed)
 
 
-def _otp_message(
-    caller: Caller, brand_id: UUID, connection: Connection, template: Template, otp: Otp, phone: str,
-    key: str | None, request_id: str,
-) -> Outbound:  # fmt: skip
-    message_id = ids.new()
+def _message(question: _Question, order: Order, prepared: Prepared, request_id: str) -> Outbound:
+    message_id, template = ids.new(), prepared.template
     return Outbound(
         id=message_id,
-        brand_id=brand_id,
-        connection=connection,
-        phone=phone,
-        type="template",
-        content=msgspec.json.encode({"body": templates.render_hidden(template), "redacted": True}).decode(),
-        metadata=msgspec.json.encode(otp.metadata).decode(),
+        brand_id=question.brand_id,
+        connection=prepared.connection,
+        phone=prepared.phone,
+        user_id=prepared.user_id,
+        type=prepared.type,
+        content=msgspec.json.encode(prepared.content).decode(),
+        metadata=msgspec.json.encode(order.metadata).decode(),
         created_at=ids.made_at(message_id),
-        key_id=caller.key_id,
-        lineage_id=caller.lineage_id,
-        idempotency_key=key,
+        key_id=question.caller.key_id,
+        lineage_id=question.caller.lineage_id,
+        idempotency_key=question.key,
         request_id=request_id,
-        template_name=template.name,
-        template_language=template.language,
-        template_category=template.category,
+        template_name=template.name if template else None,
+        template_language=template.language if template else None,
+        template_category=template.category if template else None,
+        reply_to=prepared.reply_to,
+        text=prepared.text,
     )
 
 
-def _claim_of(message: Outbound, fingerprint: bytes) -> Claim | None:
+def _person(message: Outbound) -> Person:
+    return Person(message.brand_id, message.connection.id, message.phone, message.user_id)
+
+
+def _claim_of(message: Outbound, operation: str, fingerprint: bytes) -> Claim | None:
     if message.idempotency_key is None or message.lineage_id is None:
         return None
-    return Claim(message.lineage_id, message.idempotency_key, message.brand_id, _OTP, fingerprint, message.id)
+    return Claim(message.lineage_id, message.idempotency_key, message.brand_id, operation, fingerprint, message.id)
 
 
 def _number(message: Outbound) -> dict[str, str]:

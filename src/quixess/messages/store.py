@@ -84,25 +84,25 @@ async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]], *
         """WITH m AS (
              SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
                                   $8::text[], $9::json[], $10::json[], $11::uuid[], $12::uuid[], $13::text[],
-                                  $14::text[], $15::timestamptz[], $16::uuid[])
+                                  $14::text[], $15::timestamptz[], $16::text[], $17::text[], $18::uuid[])
                AS m(brand_id, id, connection_id, type, phone, template_name, template_language, template_category,
-                    content, metadata, key_id, lineage_id, idempotency_key, request_id, occurred_at,
+                    content, metadata, key_id, lineage_id, idempotency_key, request_id, occurred_at, user_id, reply_to,
                     conversation_id)),
            watched AS (
              INSERT INTO unsettled (id, brand_id, next_at)
-             SELECT id, brand_id, now() + $17 * interval '1 second' FROM m)
+             SELECT id, brand_id, now() + $19 * interval '1 second' FROM m)
            INSERT INTO message (brand_id, id, connection_id, conversation_id, direction, type, state, rank, phone,
              attempt, template_name, template_language, template_category, content, metadata, key_id, lineage_id,
-             idempotency_key, request_id, occurred_at)
+             idempotency_key, request_id, occurred_at, user_id, reply_to)
            SELECT m.brand_id, m.id, m.connection_id, m.conversation_id, 'outbound', m.type, 'sending', 0, m.phone,
              1, m.template_name, m.template_language, m.template_category, m.content, m.metadata, m.key_id,
-             m.lineage_id, m.idempotency_key, m.request_id, m.occurred_at
+             m.lineage_id, m.idempotency_key, m.request_id, m.occurred_at, m.user_id, m.reply_to
            FROM m""",
         *columns(
             [message for message, _ in messages],
             *("brand_id", "id", "connection.id", "type", "phone", "template_name", "template_language"),
             *("template_category", "content", "metadata", "key_id", "lineage_id", "idempotency_key", "request_id"),
-            "created_at",
+            *("created_at", "user_id", "reply_to"),
         ),
         [thread.conversation_id for _, thread in messages],
         lease_s,

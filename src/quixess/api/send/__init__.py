@@ -1,4 +1,4 @@
-"""POST /send/…: the bodies, strictly read, and the answers."""
+"""POST /send/…: what the bodies have in common, and the answers."""
 
 from typing import Annotated
 
@@ -8,24 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quixess import idempotency
-from quixess.api import body
+from quixess.api.answers import Moment
 from quixess.api.gate import Pass
 from quixess.errors import invalid
 from quixess.messages.model import Reply
-from quixess.messages.sending import Otp, Sending
+from quixess.messages.orders import Order
+from quixess.messages.sending import Sending
 
 _METADATA_BYTES = 512
 
 Phone = Annotated[str, Meta(min_length=1, max_length=32, description="The recipient in E.164, such as +12818184370.")]
-Code = Annotated[
-    str,
-    Meta(
-        min_length=4,
-        max_length=15,
-        pattern=r"^[0-9A-Za-z]+\Z",
-        description="The code: 4 to 15 letters and digits.",
-    ),
-]
 TemplateName = Annotated[
     str,
     Meta(min_length=1, max_length=512, pattern=r"^[a-z0-9_]+\Z", description="The template's name: a-z, 0-9 and _."),
@@ -34,15 +26,19 @@ Language = Annotated[
     str, Meta(max_length=10, pattern=r"^[a-z]{2,3}([_-][A-Z]{2})?\Z", description="A language of it, such as en_US.")
 ]
 
-
-class OtpBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What to send: a one-time code, to whom, by which AUTHENTICATION template."""
-
-    to: Phone
-    code: Code
-    template_name: TemplateName
-    language: Language | None = None
-    metadata: dict[str, str] = {}
+ERRORS = (
+    "invalid_phone",
+    "invalid_idempotency_key",
+    "no_active_connection",
+    "idempotency_in_progress",
+    "idempotency_key_reused",
+    "whatsapp_rate_limited",
+    "whatsapp_error",
+    "whatsapp_connection_unauthorized",
+    "outcome_unknown",
+    "upstream_unavailable",
+)
+"""What every send can answer."""
 
 
 class Recipient(msgspec.Struct, frozen=True):
@@ -68,7 +64,7 @@ class UsedTemplate(msgspec.Struct, frozen=True):
     category: str
 
 
-class Sent(msgspec.Struct, frozen=True, rename={"sender": "from"}):
+class Sent(msgspec.Struct, frozen=True, rename={"sender": "from"}, omit_defaults=True):
     """A message as a send answers it: `accepted` (200) or `unconfirmed` (202)."""
 
     id: str
@@ -80,22 +76,22 @@ class Sent(msgspec.Struct, frozen=True, rename={"sender": "from"}):
     conversation_id: str
     brand_id: str
     metadata: dict[str, str]
-    created_at: str
+    created_at: Moment
     template: UsedTemplate | None = None
+    reply_to: str | None = None
     request_id: str | None = None
 
 
-async def send_otp(request: Request, passed: Pass, sending: Sending) -> Response:
-    """Send a one-time code."""
-    headers = request.state.headers
-    asked = body.decode(await request.body(), _text(headers.get(b"content-type")), OtpBody)
-    if len(msgspec.json.encode(asked.metadata)) > _METADATA_BYTES:
+async def carry_out(request: Request, passed: Pass, sending: Sending, order: Order) -> Response:
+    """Send what was ordered, under the request's Idempotency-Key, and answer."""
+    if len(msgspec.json.encode(order.metadata)) > _METADATA_BYTES:
         raise invalid("/metadata", "too_long", f"metadata takes up to {_METADATA_BYTES} bytes of JSON.")
-    reply = await sending.send_otp(
+    key = request.state.headers.get(b"idempotency-key")
+    reply = await sending.send(
         passed.caller,
         passed.brand_id,
-        Otp(asked.to, asked.code, asked.template_name, asked.language, asked.metadata),
-        key=idempotency.read_header(_text(headers.get(b"idempotency-key"))),
+        order,
+        key=idempotency.read_header(None if key is None else key.decode("latin-1")),
         request_id=request.state.request_id,
     )
     return _respond(reply)
@@ -105,7 +101,3 @@ def _respond(reply: Reply) -> Response:
     media_type = "application/json" if reply.status < 400 else "application/problem+json"
     headers = {"Idempotent-Replayed": "true", "Idempotency-Status": "replayed"} if reply.replayed else None
     return Response(reply.body, reply.status, headers, media_type)
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

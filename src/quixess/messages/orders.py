@@ -1,0 +1,113 @@
+"""Orders: what a caller asks to send, and what has to be found out before it may be claimed.
+
+Each kind of send is an `Order`; `sending` carries all of them out alike.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from quixess import templates
+from quixess.access import Caller
+from quixess.connections import Connection
+from quixess.errors import QuixessError
+from quixess.meta.graph import Graph
+from quixess.templates import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom to send to: by phone (digits), by Meta's user id, or as the other side of a conversation. One is set."""
+
+    phone: str | None = None
+    user_id: str | None = None
+    conversation_id: UUID | None = None
+
+    def as_json(self) -> list[str | None]:
+        """Give what makes two recipients the same, for a fingerprint."""
+        return [self.phone, self.user_id, None if self.conversation_id is None else str(self.conversation_id)]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known when an order is prepared: its brand, the brand's active connection, the template by its name.
+
+    `ask_meta` fetches the list of templates anew, at most every 30 seconds, and gives the same template again; None
+    when it did not ask.
+    """
+
+    caller: Caller
+    brand_id: UUID
+    connection: Connection
+    languages: Sequence[Template]
+    ask_meta: Callable[[], Awaitable[Sequence[Template] | None]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A message that may go out. `content` is what history shows: no code of an AUTHENTICATION template is in it.
+
+    `payload` writes Meta's JSON around our mark (`biz_opaque_callback_data`). `hidden` are texts that may stand
+    nowhere, Meta's errors included. `text` is what search finds. `before` is done between the claim and the call.
+    """
+
+    connection: Connection
+    phone: str | None
+    user_id: str | None = None
+    type: str
+    content: Mapping[str, Any]
+    payload: Callable[[str], bytes] = field(repr=False)
+    template: Template | None = None
+    reply_to: str | None = None
+    text: str | None = field(default=None, repr=False)
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    before: Callable[[Graph], Awaitable[None]] | None = field(default=None, repr=False)
+
+
+class Order(Protocol):
+    """Something to send. An Idempotency-Key belongs to an `operation` and to what `identity` gives."""
+
+    @property
+    def operation(self) -> str:
+        """The name of the endpoint that takes such orders."""
+
+    @property
+    def to(self) -> Recipient:
+        """Whom it goes to."""
+
+    @property
+    def template_name(self) -> str | None:
+        """The template it is made from, None for a free-form message."""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the caller wants to find again in history and events."""
+
+    def identity(self) -> list[Any]:
+        """Give everything that makes two requests the same, ready for JSON; a code is part of it."""
+
+    async def prepare(self, known: Known) -> Prepared:
+        """Check the order and make a message of it. Raises QuixessError; nothing is written down then."""
+
+
+async def approved(known: Known, language: str | None) -> Template:
+    """Choose the approved template of an order; what is missing or not approved is looked up at Meta once.
+
+    Raises `template_not_found` or `template_not_approved`.
+    """
+    languages = known.languages
+    template = templates.choose(languages, language)
+    if not (template and template.approved) and (fresh := await known.ask_meta()) is not None:
+        languages = fresh
+        template = templates.choose(languages, language)
+    return templates.require_approved(template, languages)
+
+
+def needs_phone(to: Recipient) -> str:
+    """Give the phone of a recipient (digits). Raises `bsuid_not_supported` when there is only a user id."""
+    if to.phone is None:
+        raise QuixessError(
+            "bsuid_not_supported", "AUTHENTICATION templates go to phone numbers only (Meta's 131062): use `to`."
+        )
+    return to.phone
