@@ -11,7 +11,7 @@ from quixess.database import ids
 from quixess.idempotency import Claim
 from quixess.vault import Keyring
 from tests.api import connecting
-from tests.world import OTP, World, eventually
+from tests.world import OTP, Answer, World, eventually
 
 ROW = "SELECT state, status FROM idempotency"
 
@@ -193,8 +193,9 @@ async def test_a_stored_answer_outlives_connection_and_template(world: World) ->
     assert (again.status, again.body) == (200, first.body)
 
 
-async def test_while_the_first_one_runs_the_second_is_409(world: World) -> None:
-    await world.meta.lever("settings", {"slow_answer_s": 1.5, "sent_ms": 86_400_000})
+async def begin_slow_send(world: World, answer_s: float) -> asyncio.Task[Answer]:
+    """Begin a send that Meta has taken and not answered yet."""
+    await world.meta.lever("settings", {"slow_answer_s": answer_s, "sent_ms": 86_400_000})
     await world.meta.lever("faults", {"outcome": "slow"})
     first = asyncio.create_task(world.send_otp(idempotency_key="k"))
 
@@ -202,6 +203,22 @@ async def test_while_the_first_one_runs_the_second_is_409(world: World) -> None:
         return bool(await world.sends())
 
     await eventually(sent)
+    return first
+
+
+async def test_while_the_first_one_runs_the_second_waits_for_its_answer(world: World) -> None:
+    first = await begin_slow_send(world, 1.0)
+    second = await world.send_otp(idempotency_key="k")
+    answer = await first
+
+    assert (answer.status, second.status) == (200, 200)
+    assert second.body == answer.body
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert len(await world.sends()) == 1
+
+
+async def test_a_first_one_that_runs_longer_than_two_seconds_is_409(world: World) -> None:
+    first = await begin_slow_send(world, 5.0)
     second = await world.send_otp(idempotency_key="k")
     assert (second.status, second.json["code"]) == (409, "idempotency_in_progress")
     assert second.headers["Retry-After"] == "1"
@@ -212,6 +229,16 @@ async def test_while_the_first_one_runs_the_second_is_409(world: World) -> None:
     assert answer.status == 200
     assert (await world.send_otp(idempotency_key="k")).body == answer.body
     assert len(await world.sends()) == 1
+
+
+async def test_no_more_than_five_wait_for_one_key(world: World) -> None:
+    first = await begin_slow_send(world, 1.0)
+    others = await asyncio.gather(*(world.send_otp(idempotency_key="k") for _ in range(12)))
+    answer = await first
+
+    assert [other.status for other in others].count(200) == 5
+    assert [other.status for other in others].count(409) == 7
+    assert {other.body for other in others if other.status == 200} == {answer.body}
 
 
 async def test_what_was_not_sent_leaves_the_key_free(world: World) -> None:

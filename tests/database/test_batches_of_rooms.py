@@ -15,7 +15,8 @@ from quixess.database.core import Database
 from quixess.errors import QuixessError
 from quixess.messages import store, threads
 from quixess.messages.model import Reply
-from quixess.messages.sending import Otp
+from quixess.messages.orders import Recipient
+from quixess.messages.otp import Otp
 from quixess.messages.store import Inbound
 from quixess.messages.threads import Person, Thread
 from tests.messages import hooks
@@ -129,10 +130,10 @@ async def test_two_lanes_on_the_same_rows_in_any_order_never_stop_for_good(db: D
 async def test_equal_idempotency_keys_in_one_batch_have_one_winner(world: World) -> None:
     sending = world.rooms.sending
     caller = await Keys(world.rooms.db, world.rooms.keyring).authenticate(world.key.encode())
-    otp = Otp(to=PHONE, code=CODE, template_name="signup_otp", language=None, metadata={})
+    otp = Otp(Recipient(phone=PHONE.removeprefix("+")), CODE, "signup_otp")
 
     async def send(number: int) -> Reply:
-        return await sending.send_otp(caller, world.brand_id, otp, key="signup-7", request_id=f"req_{number}")
+        return await sending.send(caller, world.brand_id, otp, key="signup-7", request_id=f"req_{number}")
 
     ends = await asyncio.gather(*(send(number) for number in range(50)), return_exceptions=True)
 

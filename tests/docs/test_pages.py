@@ -10,7 +10,7 @@ import typer.main
 
 from quixess import api, cli, settings
 from quixess.access import Scope
-from quixess.api.send import OtpBody
+from quixess.api.send.otp import OtpBody
 from quixess.errors import CATALOGUE
 from quixess.events import directory, endpoints, health, trials, windows, wishes
 from quixess.events.delivery import _JITTER

@@ -7,7 +7,6 @@ are written as for bodies (`api/body.py`); a member of type `dict[str, str]` is 
 
 import functools
 import re
-from collections.abc import Hashable
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -29,8 +28,9 @@ _KEYED = re.compile(r"([a-z_]{1,32})\[([^\[\]]{1,64})\]")
 def read(request: Request, model: type[T]) -> T:
     """Read the query of a request. Raises `invalid_request`, whose `errors` name the parameter."""
     tree: dict[str, Any] = {}
+    struct: type = model
     for name, value in _pairs(request.scope["query_string"]):
-        _put(tree, _members(model), name, value)
+        _put(tree, _members(struct), name, value)
     try:
         return msgspec.convert(tree, model, str_keys=True)
     except msgspec.ValidationError as error:
@@ -82,7 +82,7 @@ def _typed(name: str, value: str, kind: inspect.Type) -> Any:
 
 
 @functools.cache
-def _members(model: Hashable) -> dict[str, inspect.Type]:
+def _members(model: type) -> dict[str, inspect.Type]:
     info = inspect.type_info(model)
     if not isinstance(info, inspect.StructType):
         raise TypeError(f"{model} is no struct")
