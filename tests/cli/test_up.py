@@ -138,9 +138,10 @@ def expect_all_facts(one: Up) -> None:
     assert facts["webhook_secret"].startswith("whsec_")
     assert set(facts["pids"]) == {"supervisor", "gateway", "worker", "simulator", "postgres"}
     assert all(runs(pid) for pid in facts["pids"].values())
-    for text in (facts["base_url"], facts["simulator_url"], facts["api_key"], "nowhere yet", str(one.data_dir)):
+    for name in ("base_url", "simulator_url", "api_key", "full_key"):
+        assert facts[name] in one.card
+    for text in (f"{facts['base_url']}/docs", "nowhere yet", str(one.data_dir)):
         assert text in one.card
-    assert facts["full_key"] not in one.card
     assert facts["webhook_secret"] not in one.card
     assert "\x1b" not in one.card  # no colours where nobody looks
 

@@ -51,6 +51,7 @@ class Home:
             "http://127.0.0.1:8800": self.facts["base_url"],
             "http://127.0.0.1:8801": self.facts["simulator_url"],
             "qxs_YOUR_KEY": self.facts["api_key"],
+            "qxs_YOUR_FULL_KEY": self.facts["full_key"],
             ".venv/bin/quixess": f"{sys.executable} -m quixess",
         } | more
         for old, new in put.items():
@@ -175,6 +176,10 @@ def test_the_first_message_goes_as_the_readme_tells(home: Home, running: Callabl
     assert received["data"]["from"]["name"] == "Frank"
     assert received["data"]["conversation_id"] == answer["conversation_id"]
 
+    reply = json.loads(home.sh(home.adapt(pages.block("README.md", "sh", "send/reply"))))
+    assert (reply["status"], reply["type"]) == ("accepted", "text")
+    assert reply["conversation_id"] == answer["conversation_id"]
+
     listed = home.sh(f"{sys.executable} -m quixess events list")
     assert received["id"] in listed
     home.sh(f"{sys.executable} -m quixess events replay {received['id']}")
@@ -206,6 +211,8 @@ def test_the_receiver_prints_nothing_that_is_not_signed(home: Home, running: Cal
 def test_up_prints_the_call_of_the_readme_with_its_key(home: Home) -> None:
     assert home.adapt(pages.block("README.md", "sh", "send/otp")).strip() in home.card
     assert f"{home.facts['simulator_url']}/" in home.card
+    assert f"{home.facts['base_url']}/docs" in home.card
+    assert home.facts["full_key"] in home.card
 
 
 def test_the_numbers_that_the_readme_names_have_the_fate_that_it_tells() -> None:

@@ -261,6 +261,7 @@ def _print_card(up: _Up, took_s: float) -> None:
     if up.demo is None:
         return
     base, simulated, key = up.parts["gateway"].url, up.parts["simulator"].url, up.demo.api_key
+    rows = [("API", base), ("Reference", f"{base}/docs"), ("Phone", f"{simulated}/"), ("Key", key)]
     curl = (
         f"curl -X POST '{base}/api/v1/whatsapp/external/send/otp' \\\n"
         f"  -H 'X-API-Key: {key}' \\\n"
@@ -270,9 +271,9 @@ def _print_card(up: _Up, took_s: float) -> None:
     )
     where = up.demo.webhook_url or "nowhere yet"
     say(f"\n{paint('Quixess is up', 'bold', 'green')} {paint(f'in {took_s:.1f} s', 'dim')}\n")
-    for name, value in (("API", base), ("Phone", f"{simulated}/"), ("Key", key), ("Events go", where)):
+    for name, value in (*rows, ("Full key", up.demo.full_key), ("Events go", where)):
         say(f"  {paint(name.ljust(10), 'cyan')} {value}")
-    say(f"\n{paint('1. Send a code', 'bold')} (this key can do nothing else):\n\n{curl}\n")
+    say(f"\n{paint('1. Send a code', 'bold')} (the key can do nothing else, the full key everything):\n\n{curl}\n")
     say(f"{paint('2. See it arrive', 'bold')} on the phone at {simulated}/ and answer from there.")
     say(f"{paint('3. Get the answer as a signed event', 'bold')} at a server of yours, from another terminal:\n")
     say(f"{_command()} endpoint set http://127.0.0.1:9000/webhooks/quixess\n")
