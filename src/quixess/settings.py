@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 PREFIX = "QUIXESS_"
@@ -18,6 +18,19 @@ _READ_ELSEWHERE = {"QUIXESS_META_OPENAPI"}  # by the conformance tests
 
 class SettingsError(Exception):
     """A setting cannot be read; the text names the variable and the fix, never a secret's value."""
+
+
+class Rate(NamedTuple):
+    """At most so many in so many seconds; written such as 5/10m."""
+
+    count: int
+    seconds: int
+
+    def __str__(self) -> str:
+        for letter, span in (("d", 86_400), ("h", 3600), ("m", 60)):
+            if self.seconds % span == 0:
+                return f"{self.count}/{self.seconds // span}{letter}"
+        return f"{self.count}/{self.seconds}s"
 
 
 def _flag(text: str) -> bool:
@@ -66,6 +79,29 @@ def _some_words(text: str) -> tuple[str, ...]:
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(word) for word in _words(text))
+
+
+def _rates(text: str) -> tuple[Rate, ...]:
+    if text.lower() == "off":
+        return ()
+    return tuple(_rate(word) for word in _some_words(text))
+
+
+def _rate(word: str) -> Rate:
+    match = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,5})([smhd])", word)
+    if match is None:
+        raise ValueError
+    rate = Rate(int(match[1]), int(match[2]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[3]])
+    if not (1 <= rate.count <= 1_000_000 and 1 <= rate.seconds <= 31 * 86_400):
+        raise ValueError
+    return rate
+
+
+def _many(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1_000_000:
+        raise ValueError
+    return number
 
 
 def _proxy_url(text: str) -> str:
@@ -128,6 +164,18 @@ class Settings:
         (),
         "names, comma-separated",
         "Host headers the gateway answers to; empty is any well-formed one",
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        _networks, (), "CIDRs, comma-separated", "proxies whose X-Forwarded-For is believed"
+    )
+    otp_per_recipient: tuple[Rate, ...] = _setting(
+        _rates,
+        (Rate(5, 600), Rate(20, 86_400)),
+        "such as 5/10m,20/1d, or off",
+        "how many codes all keys of a brand together may send to one number",
+    )
+    bad_keys_per_minute: int = _setting(
+        _many, 30, "1-1000000", "how many bad keys one address may show a process before it is told 429"
     )
     graph_version: str = _setting(_version, "v25.0", "vN.M", "the Graph API version to call")
     send_timeout: float = _setting(

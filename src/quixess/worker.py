@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from quixess import idempotency, notices, retention
+from quixess import idempotency, limits, notices, retention
 from quixess.database import partitions
 from quixess.database.core import Database
 from quixess.errors import QuixessError
@@ -55,6 +55,7 @@ async def run(rooms: Rooms) -> None:
         async with rooms.db.transaction() as tx:
             await idempotency.sweep(tx)
             await notices.sweep(tx)
+            await limits.sweep(tx)
         await retention.enforce(rooms.db, rooms.keep)
 
     async def look_at_clock() -> None:

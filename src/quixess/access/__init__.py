@@ -1,0 +1,57 @@
+"""Who may do what: brands, scopes and API keys with their constraints.
+
+The top of this folder is what others use. Inside: `brands`, `keys` (what an operator does with keys), `secrets` (what
+a key looks like and how it is hashed), `constraints`, `callers` (who a presented key speaks for), `uses`.
+"""
+
+from quixess.access.brands import AccessError, Brand, create_brand, find_brand, list_brands, suspend_brand
+from quixess.access.callers import Caller, Introduction, Keys
+from quixess.access.constraints import (
+    Address,
+    Constraints,
+    check_address,
+    check_destination,
+    check_template,
+    constrain,
+)
+from quixess.access.keys import (
+    Key,
+    Scope,
+    check_scopes,
+    extend_scopes,
+    get_key,
+    list_keys,
+    mint_key,
+    revoke_key,
+    rotate_key,
+)
+from quixess.access.secrets import make_secret, well_formed
+
+__all__ = [
+    "AccessError",
+    "Address",
+    "Brand",
+    "Caller",
+    "Constraints",
+    "Introduction",
+    "Key",
+    "Keys",
+    "Scope",
+    "check_address",
+    "check_destination",
+    "check_scopes",
+    "check_template",
+    "constrain",
+    "create_brand",
+    "extend_scopes",
+    "find_brand",
+    "get_key",
+    "list_brands",
+    "list_keys",
+    "make_secret",
+    "mint_key",
+    "revoke_key",
+    "rotate_key",
+    "suspend_brand",
+    "well_formed",
+]
