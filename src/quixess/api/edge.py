@@ -7,8 +7,8 @@ else once decoded, two API keys. Bodies are counted as they arrive, and every ex
 A handler behind the edge finds in `scope["state"]`: `request_id`, the text sent back as X-Request-Id, and
 `headers`, a dict of the request's headers (lower-case bytes names, bytes values). Its `receive` gives the whole
 body as one message: `(await request.receive())["body"]` is the cheapest way to it, `await request.body()` works
-as well. It raises QuixessError (`payload_too_large`, `request_timeout`) or Starlette's ClientDisconnect; all
-three are for the edge, let them pass.
+as well. Only where files are uploaded it gives the body piece by piece, for `request.stream()`. It raises QuixessError
+(`payload_too_large`, `request_timeout`) or Starlette's ClientDisconnect; all three are for the edge, let them pass.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import contextlib
 import re
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import NoReturn, cast
 
@@ -43,6 +44,21 @@ _TRICKY_PATH = re.compile(
     rb"[\x00-\x20\x7f-\xff;\\]|//|/\.\.?(?:/|\Z)"
     rb"|%(?:[01]|7[fF]|2[eEfF]|5[cC]|(?![0-9A-Fa-f]{2}))"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """How a body that is passed on may come: up to `limit` bytes, some every `idle_s`, all of them in `total_s`."""
+
+    limit: int
+    idle_s: float = 10.0
+    total_s: float = 600.0
+
+
+STREAMS: Mapping[str, Stream] = {
+    "/api/v1/whatsapp/external/media": Stream(100 * 1024 * 1024 + 64 * 1024)  # the largest file, and the form around it
+}
+
 _SINGLE = {
     b"host": "invalid_request",
     b"x-api-key": "invalid_api_key",
@@ -68,7 +84,8 @@ class Edge:
 
     `allowed_hosts` holds lower-case host names, with a port where only that port is meant; None takes any
     well-formed Host. `body_limits` maps the beginning of a decoded path to a limit in bytes, first match wins;
-    `body_limit` holds elsewhere. A body must have arrived `body_timeout_s` seconds after the handler asked.
+    `body_limit` holds elsewhere. A body must have arrived `body_timeout_s` seconds after the handler asked. `streams`
+    are the whole paths whose bodies are passed on as they come.
     """
 
     def __init__(
@@ -79,12 +96,14 @@ class Edge:
         body_limit: int = BODY_LIMIT,
         body_limits: Mapping[str, int] = BODY_LIMITS,
         body_timeout_s: float = 10.0,
+        streams: Mapping[str, Stream] = STREAMS,
     ) -> None:
         self._app = app
         self._allowed = None if allowed_hosts is None else {host.encode("ascii") for host in allowed_hosts}
         self._limit = body_limit
         self._limits = tuple(body_limits.items())
         self._timeout_s = body_timeout_s
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what is neither HTTP nor a lifespan (a WebSocket) is closed."""
@@ -96,7 +115,9 @@ class Edge:
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
             self._inspect(scope, headers)
-            exchange.admit(_body_length(headers), self._limit_of(scope["path"]), self._timeout_s)
+            stream = self._streams.get(scope["path"]) if scope["method"] == "POST" else None
+            limit = self._limit_of(scope["path"]) if stream is None else stream.limit
+            exchange.admit(_body_length(headers), limit, self._timeout_s, stream)
             state = scope.setdefault("state", {})
             state["request_id"] = exchange.request_id
             state["headers"] = headers
@@ -140,13 +161,16 @@ class _Exchange:
     """One request and its answer: counts what comes in, marks what goes out."""
 
     __slots__ = (
+        "_came",
         "_closing",
+        "_deadline",
         "_limit",
         "_pending",
         "_receive",
         "_scope",
         "_send",
         "_started",
+        "_stream",
         "_timeout_s",
         "request_id",
     )
@@ -161,26 +185,47 @@ class _Exchange:
         self._started = False
         self._limit = 0
         self._timeout_s = 0.0
+        self._stream: Stream | None = None
+        self._came = 0  # of a streamed body
+        self._deadline = 0.0
 
-    def admit(self, length: int | None, limit: int, timeout_s: float) -> None:
+    def admit(self, length: int | None, limit: int, timeout_s: float, stream: Stream | None) -> None:
         """Let a well-formed request in. `length` is in bytes, None for chunks; too many are refused unread."""
         self._pending = length != 0
         self._limit = limit
         self._timeout_s = timeout_s
+        self._stream = stream
         if length is not None and length > limit:
             raise self._too_large()
         self._closing = False
 
     async def receive(self) -> Message:
-        """Give the whole body as one message; after it, what the server says (a disconnect)."""
+        """Give the whole body as one message, or its next piece; after it, what the server says (a disconnect)."""
         if not self._pending:
             return await self._receive()
+        if self._stream is not None:
+            return await self._next_piece(self._stream)
         message = self._at_hand()
         if message is None or message.get("more_body", False):
             message = {"type": "http.request", "body": await self._wait(message), "more_body": False}
         else:
             self._count(message, 0)
         self._pending = False
+        return message
+
+    async def _next_piece(self, stream: Stream) -> Message:
+        now = asyncio.get_running_loop().time()
+        self._deadline = self._deadline or now + stream.total_s
+        try:
+            async with asyncio.timeout_at(min(now + stream.idle_s, self._deadline)):
+                message = await self._receive()
+        except TimeoutError:
+            raise self._too_late(
+                f"Send some bytes of the body every {stream.idle_s:g} seconds, and all within {stream.total_s:g}."
+            ) from None
+        self._count(message, self._came)
+        self._came += len(message.get("body", b""))
+        self._pending = message.get("more_body", False)
         return message
 
     def _at_hand(self) -> Message | None:
@@ -199,9 +244,9 @@ class _Exchange:
             async with asyncio.timeout(self._timeout_s):
                 return await self._collect(first or await self._receive())
         except TimeoutError:
-            self._closing, self._pending = True, False
-            detail = f"The body did not arrive within {self._timeout_s:g} seconds. Send it again."
-            raise QuixessError("request_timeout", detail) from None
+            raise self._too_late(
+                f"The body did not arrive within {self._timeout_s:g} seconds. Send it again."
+            ) from None
 
     async def _collect(self, message: Message) -> bytes:
         body = bytearray()
@@ -217,6 +262,10 @@ class _Exchange:
             raise ClientDisconnect
         if before + len(message.get("body", b"")) > self._limit:
             raise self._too_large()
+
+    def _too_late(self, detail: str) -> QuixessError:
+        self._closing, self._pending = True, False
+        return QuixessError("request_timeout", detail)
 
     def _too_large(self) -> QuixessError:
         self._closing = True

@@ -1,11 +1,10 @@
-"""GET /media/{id}: a customer's file, sent so that no browser ever runs it on our origin.
+"""GET /media/{id}: a stored file, sent so that no browser ever runs it on our origin.
 
 Ranges and validators after RFC 9110: one range, a strong ETag, If-None-Match and If-Range.
 """
 
 import asyncio
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import BinaryIO
 from urllib.parse import quote
@@ -20,7 +19,7 @@ from quixess.api.endpoint import Endpoint, Rooms
 from quixess.api.gate import Pass
 from quixess.database import ids
 from quixess.errors import QuixessError
-from quixess.media import kinds
+from quixess.media import kinds, names
 from quixess.media.shelf import Copy
 
 _PIECE = 256 * 1024
@@ -84,20 +83,9 @@ def _headers(copy: Copy, shown_id: str) -> dict[str, str]:
 
 def _disposition(filename: str, fallback: str) -> str:
     """Offer a file to be saved, never shown, under a name that cannot leave its folder (RFC 6266, RFC 8187)."""
-    name = _harmless(filename) or fallback
+    name = _NOT_IN_NAMES.sub("_", names.harmless(filename, longest=_LONGEST_NAME)) or fallback
     plain = "".join(letter if letter.isascii() and letter.isprintable() else "_" for letter in name)
     return f"attachment; filename=\"{plain.replace('%', '_')}\"; filename*=UTF-8''{quote(name, safe='')}"
-
-
-def _harmless(filename: str) -> str:
-    """Take out paths, quotes, control and direction marks, and leading dots; keep the ending when it is too long."""
-    whole = unicodedata.normalize("NFC", filename.replace("\\", "/").rpartition("/")[2])
-    seen = "".join(letter for letter in whole if unicodedata.category(letter)[0] != "C")
-    name = _NOT_IN_NAMES.sub("_", seen).strip(" .")
-    stem, dot, ending = name.rpartition(".")
-    if len(name) > _LONGEST_NAME and dot and len(ending) <= 10:
-        return f"{stem[: _LONGEST_NAME - len(ending) - 1]}.{ending}"
-    return name[:_LONGEST_NAME]
 
 
 def _span(asked: Mapping[bytes, bytes], etag: str, size: int) -> tuple[int, int] | None:
@@ -129,7 +117,7 @@ GET_MEDIA = Endpoint(
     method="GET",
     path="/media/{id}",
     scope=Right.READ_MESSAGES,
-    summary="Get a file that a customer sent.",
+    summary="Get a file that a customer sent or the brand uploaded.",
     description="Ranges, `If-None-Match` and `If-Range` work. The file is offered to be saved, never shown.",
     handler=_get_file,
     response=bytes,

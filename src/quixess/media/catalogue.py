@@ -17,12 +17,16 @@ class TakenOver(Exception):  # noqa: N818 - says what happened
 
 
 class State(StrEnum):
-    """Where a file stands: `failed` is ours to explain, `gone` is what Meta no longer has."""
+    """Where a file stands: `failed` is ours to explain, `gone` is what Meta no longer has.
+
+    An `uploading` file of the brand is not there for anybody: Meta has not said yes to it.
+    """
 
     WAITING = "waiting"
     STORED = "stored"
     FAILED = "failed"
     GONE = "gone"
+    UPLOADING = "uploading"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,9 @@ a file without a row, which the sweep finds.
 """
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import structlog
 
@@ -22,6 +19,7 @@ from quixess.database.core import Database
 from quixess.errors import QuixessError
 from quixess.media import catalogue, kinds, sweeping, troubles
 from quixess.media.catalogue import TakenOver, Todo
+from quixess.media.drafts import Draft, Unwritable
 from quixess.media.store import Store
 from quixess.media.troubles import Kind, Trouble
 from quixess.meta import media as remote
@@ -35,30 +33,6 @@ _IDLE_S = 0.25
 _DEADLINE_S = 600.0
 _PARKED_S = 60.0
 _log = structlog.get_logger()
-
-
-class _Unwritable(Exception):  # noqa: N818 - says what is wrong
-    """The media folder does not take the bytes; not to be mistaken for a fault of the connection to Meta."""
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A file that is coming in, hashed as it comes."""
-
-    file: BinaryIO
-    size: int = 0
-    hash: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-
-    async def take(self, piece: bytes) -> None:
-        try:
-            await asyncio.to_thread(self._write, piece)
-        except OSError as error:
-            raise _Unwritable(error.strerror) from error
-
-    def _write(self, piece: bytes) -> None:
-        self.file.write(piece)
-        self.hash.update(piece)
-        self.size += len(piece)
 
 
 class Fetching:
@@ -161,7 +135,7 @@ class Fetching:
             return trouble
         except (QuixessError, TakenOver):
             raise
-        except (OSError, _Unwritable) as error:
+        except (OSError, Unwritable) as error:
             _log.error("the media folder cannot be written", media=str(todo.id), error=str(error))
             return Trouble(Kind.AGAIN, "The file could not be written to disk here.")
         except Exception as error:  # noqa: BLE001 - a fault of ours is told like any other and tried again
@@ -190,7 +164,7 @@ class Fetching:
         graph = await self._lines.to(connection.graph_url)
         told, draft = await self._download(graph, connection, todo, path)
         failpoints.reach("media.after_download")
-        sha256 = draft.hash.hexdigest()
+        sha256 = draft.sha256
         _verify(todo, told, sha256, draft.size)
         if reason := await asyncio.to_thread(kinds.objection, todo.mime_type, path):
             raise Trouble(Kind.FAILED, reason)
@@ -202,12 +176,12 @@ class Fetching:
 
     async def _download(
         self, graph: Graph, connection: Connection, todo: Todo, path: Path
-    ) -> tuple[RemoteMedia, _Draft]:
+    ) -> tuple[RemoteMedia, Draft]:
         """Ask where the file lies and get it; a URL that has died meanwhile is asked for once more."""
         for last in (False, True):
             told = await self._locate(graph, connection, todo)
             with path.open("wb") as file:
-                draft = _Draft(file)
+                draft = Draft(file)
                 try:
                     await remote.download(
                         graph,

@@ -44,7 +44,7 @@ class Shelf:
         that never was are told alike.
         """
         row = await self._settled(brand_id, media_id) if media_id is not None else None
-        if row is None:
+        if row is None or row["state"] == State.UPLOADING:
             raise QuixessError("media_not_found", "The brand has no such file. Take the id from an event's content.")
         _refuse_unstored(row)
         file = await asyncio.to_thread(self._store.open, row["sha256"])

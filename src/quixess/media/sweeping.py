@@ -8,22 +8,25 @@ import asyncio
 from datetime import timedelta
 
 from quixess.database.core import Database
-from quixess.media import catalogue
+from quixess.media import catalogue, handles
 from quixess.media.store import Store
 
 _ROWS_AT_ONCE = 1_000
+_UNFINISHED = timedelta(hours=1)  # longer than any upload may take
 
 
 async def sweep(db: Database, store: Store, *, keep_days: float) -> tuple[int, int]:
     """Delete the rows of media older than `keep_days`, of every brand, and the files that no row names any more.
 
-    Returns how many rows and how many files went.
+    An upload that was never finished goes after an hour. Returns how many rows and how many files went.
     """
     rows = await _forget(db, timedelta(days=keep_days))
+    async with db.transaction() as tx:
+        rows += await handles.forget_unfinished(tx, age=_UNFINISHED)
     await asyncio.to_thread(store.tidy)
     files = 0
     for shelf in await asyncio.to_thread(store.shelves):
-        files += await _clear(db, store, await asyncio.to_thread(store.hashes, shelf))
+        files += await clear(db, store, await asyncio.to_thread(store.hashes, shelf))
     return rows, files
 
 
@@ -37,7 +40,8 @@ async def _forget(db: Database, age: timedelta) -> int:
             return total
 
 
-async def _clear(db: Database, store: Store, hashes: list[str]) -> int:
+async def clear(db: Database, store: Store, hashes: list[str]) -> int:
+    """Delete those of these files that no row of any brand names, and return how many went."""
     async with db.statement() as tx:
         candidates = await catalogue.unnamed(tx, hashes)
     removed = 0

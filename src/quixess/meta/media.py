@@ -1,4 +1,4 @@
-"""Media at Meta: where a file lies for five minutes, and the way to its bytes.
+"""Media at Meta: where a file lies for five minutes, the way to its bytes, and the way up for a file of the business.
 
 The bytes lie on another host than the Graph API and want the same token (Meta's page "Media", Download Media). So the
 token goes to hosts of Meta only, and never along with a redirect to another origin.
@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 import aiohttp
 from yarl import URL
@@ -19,7 +20,10 @@ from quixess.meta.outcomes import Unknown
 _HOSTS = ("fbsbx.com", "fbcdn.net", "facebook.com", "whatsapp.net")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _CHUNK = 256 * 1024
+_SHORTEST_UPLOAD_S = 60.0
+_SLOWEST_UPLOAD = 256 * 1024  # bytes a second
 
 
 class NotFetched(Exception):  # noqa: N818 - says what it is
@@ -70,7 +74,7 @@ class Trusted:
 
 async def locate(graph: Graph, credentials: Credentials, media_id: str) -> RemoteMedia:
     """Ask Meta where a file lies. The URL is good for five minutes. Raises an `Outcome`, or ValueError for no id."""
-    if re.fullmatch(r"[A-Za-z0-9_-]{1,128}", media_id) is None:
+    if _ID.fullmatch(media_id) is None:
         raise ValueError("not a media id")
     told = await graph.get(credentials, media_id, {"phone_number_id": credentials.phone_number_id})
     url, kind = told.get("url"), told.get("mime_type")
@@ -103,6 +107,36 @@ async def download(
         token = token if moved.origin() == target.origin() else None
         target = moved
     raise NotFetched(f"more than {_MOST_REDIRECTS} redirects")
+
+
+async def upload(
+    graph: Graph, credentials: Credentials, file: BinaryIO, *, mime_type: str, filename: str, size: int
+) -> str:
+    """Give Meta a file of the business, read from where `file` stands, and return Meta's id of it.
+
+    Meta keeps it for 30 days, for the number that it was uploaded to (Meta's page "Media", Upload Media). `filename`
+    is ASCII and reaches no user. Closes `file`. Raises an `Outcome`; after any of them it may be uploaded again.
+    """
+    form = aiohttp.FormData()
+    form.add_field("messaging_product", "whatsapp")
+    form.add_field("type", mime_type)
+    form.add_field("file", file, filename=filename, content_type=mime_type)
+    timeout_s = _SHORTEST_UPLOAD_S + size / _SLOWEST_UPLOAD
+    with file:
+        told = await graph.post(
+            credentials, f"{credentials.phone_number_id}/media", _written(form), timeout_s=timeout_s
+        )
+    meta_id = told.get("id")
+    if not isinstance(meta_id, str) or _ID.fullmatch(meta_id) is None:
+        raise Unknown("the answer to the upload has no id")
+    return meta_id
+
+
+def _written(form: aiohttp.FormData) -> aiohttp.MultipartWriter:
+    body = form()
+    if not isinstance(body, aiohttp.MultipartWriter):
+        raise TypeError("a form with a file is multipart")
+    return body
 
 
 def read_digest(text: object) -> str | None:

@@ -34,7 +34,7 @@ _LIMITS = {
     **dict.fromkeys(("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"), 16 * _MB),
     **dict.fromkeys(("video/mp4", "video/3gpp"), 16 * _MB),
     **dict.fromkeys(("image/jpeg", "image/png"), 5 * _MB),
-    "image/webp": 500 * 1024,
+    "image/webp": 500 * 1024,  # when it moves; a sticker that does not, 100 KB
     "text/plain": LARGEST,
     "application/pdf": LARGEST,
     "application/msword": LARGEST,
@@ -44,6 +44,7 @@ _LIMITS = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": LARGEST,
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": LARGEST,
 }
+_STILL_STICKER = 100 * 1024
 _SORRY = "<!DOCTYPE html><html><head><title>Error</title></head><body>Sorry, something went wrong.</body></html>"
 
 
@@ -105,7 +106,7 @@ class Media:
             raise errors.parameter("The parameter file is required.")
         data, filename, kind = form["file"]
         mime_type = form["type"][0].decode("utf-8", "replace") if "type" in form else kind or ""
-        _refuse(mime_type, len(data))
+        _refuse(mime_type, data)
         return encoding.answer({"id": self._keep(request, data, mime_type, filename, inbound=False).id})
 
     async def node(self, request: Request) -> Response:
@@ -227,14 +228,19 @@ def _wrong(file: File, fault: MediaFault) -> Response:
             return HTMLResponse(_SORRY, 500 if fault.fault == "error" else 200)
 
 
-def _refuse(mime_type: str, size: int) -> None:
-    limit = _LIMITS.get(mime_type.partition(";")[0].strip().lower())
+def _refuse(mime_type: str, data: bytes) -> None:
+    kind = mime_type.partition(";")[0].strip().lower()
+    limit = _LIMITS.get(kind)
     if limit is None:
         known = ", ".join(_LIMITS)
         raise errors.parameter(
             f"Param file must be a file with one of the following types: {known}. Received file of type '{mime_type}'."
         )
-    if size > limit:
+    if not data:
+        raise errors.coded(131053, "The file is empty.")
+    if kind == "image/webp" and b"ANIM" not in data[:1024]:
+        limit = _STILL_STICKER
+    if len(data) > limit:
         raise errors.coded(131053, f"The file is larger than {limit} bytes.")
 
 

@@ -1,0 +1,116 @@
+"""Bodies that are passed on as they come: counted, never gathered, and never waited for without end.
+
+Numbers in comments are the lines of our list of attacks.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from quixess.api import edge
+from quixess.api.edge import Stream
+from tests.api import raw
+
+LIMIT = 1_000_000
+
+
+async def _count(request: Request) -> Response:
+    pieces = [len(piece) async for piece in request.stream()]
+    return JSONResponse({"length": sum(pieces), "longest": max(pieces)})
+
+
+async def _refuse(request: Request) -> Response:
+    raise ValueError("never read")
+
+
+ROUTES = [
+    Route("/count", _count, methods=["POST", "PUT"]),
+    Route("/count/more", _count, methods=["POST"]),
+    Route("/refuse", _refuse, methods=["POST"]),
+]
+
+
+def guarded(*, idle_s: float = 5.0, total_s: float = 5.0) -> edge.Edge:
+    inner = Starlette(routes=ROUTES, exception_handlers=dict(edge.HANDLERS))
+    stream = Stream(LIMIT, idle_s=idle_s, total_s=total_s)
+    return edge.Edge(inner, streams={"/count": stream, "/refuse": stream})
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with raw.serving(guarded()) as port:
+        yield port
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def test_a_body_up_to_the_limit_comes_in_pieces(port: int) -> None:
+    answer = await raw.send(port, raw.request("POST", "/count", body=b"x" * LIMIT))
+    assert answer.json()["length"] == LIMIT
+    assert answer.json()["longest"] < LIMIT
+
+
+async def test_an_empty_body_is_an_empty_stream(port: int) -> None:
+    assert (await raw.send(port, raw.request("POST", "/count"))).json() == {"length": 0, "longest": 0}
+
+
+async def test_a_length_over_the_limit_is_refused_before_a_byte_of_it_came(port: int) -> None:
+    # 25
+    answer = await raw.send(port, raw.request("POST", "/count", [("Content-Length", str(LIMIT + 1))]))
+    assert (answer.status, answer.json()["code"]) == (413, "payload_too_large")
+
+
+async def test_chunks_are_counted_as_they_come(port: int) -> None:
+    # 25
+    async with raw.connected(port) as wire:
+        await wire.write(raw.request("POST", "/count", [("Transfer-Encoding", "chunked")]))
+        await wire.write(b"".join([chunk(b"x" * 10_000)] * 101) + chunk(b""))
+        answer = await wire.answer()
+        assert (answer.status, answer.json()["code"]) == (413, "payload_too_large")
+        assert await wire.hung_up()
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/count/more"), ("PUT", "/count")])
+async def test_only_that_path_and_method_takes_so_much(port: int, method: str, path: str) -> None:
+    answer = await raw.send(port, raw.request(method, path, body=b"x" * (edge.BODY_LIMIT + 1)))
+    assert answer.status == 413
+
+
+async def test_a_body_that_pauses_too_long_times_out(port: int) -> None:
+    # 25
+    async with raw.serving(guarded(idle_s=0.2)) as hasty, raw.connected(hasty) as wire:
+        await wire.write(raw.request("POST", "/count", [("Content-Length", "90")]) + b"x")
+        answer = await wire.answer()
+        assert (answer.status, answer.json()["code"]) == (408, "request_timeout")
+        assert await wire.hung_up()
+
+
+async def test_a_body_that_drips_without_a_pause_times_out_in_the_end(port: int) -> None:
+    # 25
+    async with raw.serving(guarded(idle_s=5, total_s=0.4)) as hasty, raw.connected(hasty) as wire:
+        await wire.write(raw.request("POST", "/count", [("Content-Length", "9000")]))
+
+        async def drip() -> None:
+            while True:
+                await wire.write(b"x")
+                await asyncio.sleep(0.02)
+
+        dripping = asyncio.create_task(drip())
+        answer = await wire.answer()
+        dripping.cancel()
+        assert (answer.status, answer.json()["code"]) == (408, "request_timeout")
+
+
+async def test_a_handler_that_reads_nothing_answers_at_once_and_the_next_request_is_served(port: int) -> None:
+    async with raw.connected(port) as wire:
+        await wire.write(raw.request("POST", "/refuse", [("Content-Length", "90")]))
+        assert (await wire.answer()).status == 500
+        await wire.write(b"x" * 90 + raw.request("POST", "/count", body=b"four"))
+        assert (await wire.answer()).json() == {"length": 4, "longest": 4}
