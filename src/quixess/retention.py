@@ -36,6 +36,7 @@ async def enforce(db: Database, keep: Keep, now: datetime | None = None) -> list
         "intake": today - timedelta(days=keep.intake),
         "message": today - timedelta(days=keep.messages),
         "message_status": today - timedelta(days=keep.messages),
+        "message_word": today - timedelta(days=keep.messages),
     }
     async with db.owner() as connection:
         dropped = await partitions.drop(connection, before)

@@ -24,6 +24,7 @@ INSERTS = {
         VALUES ($1, $2, $2, $2, 'inbound', 'text', 'received', 9, '{}', now())""",
     "message_status": """INSERT INTO message_status (brand_id, message_id, status, occurred_at)
         VALUES ($1, $2, 'sent', now())""",
+    "message_word": "INSERT INTO message_word (brand_id, word, message_id) VALUES ($1, 'hello', $2)",
     "parked_status": """INSERT INTO parked_status (brand_id, id, connection_id, wamid, item)
         VALUES ($1, $2, $2, 'wamid.1', '{}')""",
     "event": """INSERT INTO event (brand_id, id, type, version, data, occurred_at)
@@ -46,6 +47,9 @@ INSERTS = {
     "feed": "INSERT INTO feed (brand_id, id, kind, object_id) VALUES ($1, $2, 'message', $2)",
     "media": """INSERT INTO media (brand_id, id, connection_id, message_id, meta_id, mime_type)
         VALUES ($1, $2, $2, $2, '1', 'image/jpeg')""",
+    "media_handle": """WITH file AS (
+          INSERT INTO media (brand_id, id, connection_id, mime_type, source) VALUES ($1, $2, $2, 'image/png', 'upload'))
+        INSERT INTO media_handle (brand_id, media_id, connection_id, meta_id) VALUES ($1, $2, $2, '1')""",
     # No tenant table, but append-only and partitioned like one.
     "intake": "INSERT INTO intake (id, app_id, body) VALUES ($2, $1::uuid::text, '')",
 }

@@ -28,8 +28,8 @@ class Ledger:
         await self.gate.wait()
         async with self.db.transaction() as tx:
             await tx.execute(
-                """INSERT INTO rate_bucket (key, tat) SELECT DISTINCT key, now() FROM unnest($1::text[]) AS key
-                   ORDER BY key ON CONFLICT (key) DO UPDATE SET tat = now()""",
+                """INSERT INTO rate_bucket (key, tat) SELECT DISTINCT key, 1 FROM unnest($1::text[]) AS key
+                   ORDER BY key ON CONFLICT (key) DO UPDATE SET tat = 1""",
                 list(keys),
             )
         return [f"{key} is kept" for key in keys]
@@ -170,13 +170,13 @@ async def test_the_victim_of_a_deadlock_is_tried_again_as_it_was(dsn: str, ledge
     rival = await asyncpg.connect(dsn, server_settings={"deadlock_timeout": "60s"})
     transaction = rival.transaction()
     await transaction.start()
-    await rival.execute("UPDATE rate_bucket SET tat = now() WHERE key = 'z'")
+    await rival.execute("UPDATE rate_bucket SET tat = 1 WHERE key = 'z'")
 
     callers = asyncio.create_task(submit_all(batcher, ["a", "m", "z"]))
     watch = await asyncpg.connect(dsn)
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     await eventually(lambda: watch.fetchval(waits))
-    await rival.execute("UPDATE rate_bucket SET tat = now() WHERE key = 'a'")
+    await rival.execute("UPDATE rate_bucket SET tat = 1 WHERE key = 'a'")
     await transaction.commit()
 
     assert await callers == ["a is kept", "m is kept", "z is kept"]
@@ -188,14 +188,14 @@ async def test_the_victim_of_a_deadlock_is_tried_again_as_it_was(dsn: str, ledge
 
 async def test_two_writers_in_a_circle_cost_one_of_them_its_turn_and_not_both(db: Database) -> None:
     async with db.statement() as tx:
-        await tx.execute("INSERT INTO rate_bucket (key, tat) VALUES ('a', now()), ('b', now())")
+        await tx.execute("INSERT INTO rate_bucket (key, tat) VALUES ('a', 1), ('b', 1)")
     both = asyncio.Barrier(2)
 
     async def write(first: str, second: str) -> None:
         async with db.transaction() as tx:
-            await tx.execute("UPDATE rate_bucket SET tat = now() WHERE key = $1", first)
+            await tx.execute("UPDATE rate_bucket SET tat = 1 WHERE key = $1", first)
             await both.wait()
-            await tx.execute("UPDATE rate_bucket SET tat = now() WHERE key = $1", second)
+            await tx.execute("UPDATE rate_bucket SET tat = 1 WHERE key = $1", second)
 
     ends = await asyncio.gather(write("a", "b"), write("b", "a"), return_exceptions=True)
     assert [type(end) for end in ends if end is not None] == [asyncpg.DeadlockDetectedError]
@@ -226,7 +226,7 @@ async def test_a_connection_lost_in_mid_flight_is_told_to_its_batch_and_the_next
 
         async def write(keys: Sequence[str]) -> list[str]:
             async with db.transaction() as tx:
-                await tx.execute("INSERT INTO rate_bucket (key, tat) VALUES ($1, now())", keys[0])
+                await tx.execute("INSERT INTO rate_bucket (key, tat) VALUES ($1, 1)", keys[0])
                 if keys[0] == "unlucky":
                     await road.cut()
             return list(keys)

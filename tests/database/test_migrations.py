@@ -16,7 +16,7 @@ from quixess.database.migrate import MigrationError
 from tests.database import rows
 
 DAILY = ("intake", "event", "attempt", "outcome")
-MONTHLY = ("message", "message_status")
+MONTHLY = ("message", "message_status", "message_word")
 
 
 @pytest.fixture

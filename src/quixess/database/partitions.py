@@ -16,7 +16,7 @@ from quixess.database import ids
 
 # Table → the UUIDv7 column whose ranges are its partitions.
 _DAILY = {"intake": "id", "event": "id", "attempt": "id", "outcome": "delivery_id"}
-_MONTHLY = {"message": "id", "message_status": "message_id"}
+_MONTHLY = {"message": "id", "message_status": "message_id", "message_word": "message_id"}
 _DAYS_AHEAD = 3
 _DROP_WAIT_MS = 500  # who waits for a table makes everybody after him wait too
 _UPPER = re.compile(r"TO \('([0-9a-f-]+)'\)")

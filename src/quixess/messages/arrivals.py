@@ -9,7 +9,7 @@ import msgspec
 from quixess.database import ids
 from quixess.database.core import Tx
 from quixess.media import Expected
-from quixess.messages import evidence, store
+from quixess.messages import contents, evidence, store
 from quixess.messages.contents import Content
 from quixess.messages.model import Told
 from quixess.messages.store import Inbound
@@ -53,6 +53,7 @@ def row_of(message_id: UUID, said: Said, content: Content, person: Person) -> In
         context=_encode(context).decode() if any(context.values()) else None,
         referral=_encode(said.referral).decode() if said.referral else None,
         group_id=said.group_id,
+        text=contents.text_of(content),
     )
 
 

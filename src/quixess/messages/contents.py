@@ -56,6 +56,16 @@ def describe(said: Said) -> Content:
     return _describe(said.type, said.content, said.raw, said.errors, _MAKERS)
 
 
+def text_of(content: Content) -> str | None:
+    """Give what search finds a message by: all that people wrote in it, None where there is nothing."""
+    told = content.data if content.type != "edit" else _object(content.data.get("content"))
+    found = [text for member in _WRITTEN if type(text := told.get(member)) is str]
+    for contact in told.get("contacts") or ():
+        name = _object(contact).get("name")
+        found.append(_text(_object(name).get("formatted_name")) or "")
+    return " ".join(filter(None, found)) or None
+
+
 def describe_errors(errors: Sequence[Object]) -> list[dict[str, Any]]:
     """Give Meta's errors as code, title and details."""
     return [
@@ -279,6 +289,7 @@ def _parsed(text: Any) -> Any:
 _WHO = frozenset({"from", "to", "from_user_id", "to_user_id", "from_parent_user_id"})
 _ENVELOPE = _WHO | {"id", "type", "timestamp", "context", "referral", "group_id", "history_context", "errors"}
 _CONTEXT = ("id", "from", "forwarded", "frequently_forwarded", "referred_product")
+_WRITTEN = ("body", "caption", "filename", "text", "title", "description", "name", "address")
 _BESIDE = {"system": frozenset({"identity"}), "contacts": frozenset({"origin"})}
 # Members that stand here as Meta wrote them, by type, and what they are where they are not null (events/schemas).
 _KINDS: dict[str, dict[str, type]] = {

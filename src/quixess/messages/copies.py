@@ -13,7 +13,7 @@ import msgspec
 from quixess.database.core import Row, Tx
 from quixess.events.outbox import Draft
 from quixess.media import Expected
-from quixess.messages import arrivals, contents, describing, evidence, store, threads
+from quixess.messages import arrivals, contents, describing, evidence, store, threads, words
 from quixess.messages.model import Source, State, Told
 from quixess.messages.store import Inbound
 from quixess.messages.threads import Person
@@ -48,7 +48,11 @@ async def apply(tx: Tx, told: Sequence[Told[Echo | HistoryMessage]]) -> tuple[li
     copied = [_copy(message_id, one) for message_id, one in new.items()]
     found = await threads.find_threads(tx, [one.message.person for one in copied])
     if copied:
-        await store.insert_inbound(tx, [(one.message, found[one.message.person.key]) for one in copied])
+        pairs = [(one.message, found[one.message.person.key]) for one in copied]
+        await store.insert_inbound(tx, pairs)
+        await threads.stir(
+            tx, [(one.person.brand_id, thread.conversation_id, one.occurred_at) for one, thread in pairs]
+        )
     drafts = [
         describing.echoed(one.message, found[one.message.person.key], one.told.number)
         for one in copied
@@ -77,6 +81,8 @@ async def _fill_places(tx: Tx, told: Sequence[Told[Echo | HistoryMessage]]) -> l
             (one.message.person.brand_id, one.message.id, one.message.type, one.message.content) for one in filled
         ]
         await store.replace_contents(tx, contents_now)
+        written = [(one.message.person.brand_id, one.message.id, one.message.text) for one in filled]
+        await words.index(tx, [(brand, message, text) for brand, message, text in written if text is not None])
     return filled
 
 

@@ -86,7 +86,7 @@ async def _join(tx: Tx, brand_id: UUID, kept: UUID, gone: UUID) -> None:
     await tx.execute(
         """UPDATE conversation k SET unread = k.unread + g.unread, assignee = coalesce(k.assignee, g.assignee),
              last_inbound_at = greatest(k.last_inbound_at, g.last_inbound_at),
-             window_until = greatest(k.window_until, g.window_until)
+             window_until = greatest(k.window_until, g.window_until), active_at = greatest(k.active_at, g.active_at)
            FROM conversation g WHERE k.brand_id = $1 AND k.id = $2 AND g.brand_id = $1 AND g.id = $3""",
         brand_id,
         kept,

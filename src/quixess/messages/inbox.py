@@ -38,16 +38,20 @@ async def apply(tx: Tx, told: Sequence[Told[InboundMessage]]) -> tuple[list[Draf
     found = await threads.find_threads(tx, [one.names for one in arrived])
     pairs = [(one.message, found[one.names.key]) for one in arrived]
     await store.insert_inbound(tx, pairs)
-    heard = [
-        (message.person.brand_id, thread.conversation_id, message.occurred_at)
+    said = [
+        (_opens_window(message), (message.person.brand_id, thread.conversation_id, message.occurred_at))
         for message, thread in pairs
-        if message.type not in _OPENS_NO_WINDOW and message.group_id is None
     ]
-    if heard:
+    if heard := [one for opens, one in said if opens]:
         await threads.open_windows(tx, heard)
+    await threads.stir(tx, [one for opens, one in said if not opens])
     drafts = [describing.received(one.message, found[one.names.key], one.told.number) for one in arrived]
     files = [file for one in arrived for file in arrivals.files_of(one.message.id, one.message.person, one.content)]
     return drafts, files
+
+
+def _opens_window(message: Inbound) -> bool:
+    return message.type not in _OPENS_NO_WINDOW and message.group_id is None
 
 
 async def _arrive(tx: Tx, message_id: UUID, told: Told[InboundMessage]) -> _Arrival:

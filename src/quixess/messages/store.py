@@ -10,6 +10,7 @@ from operator import attrgetter
 from uuid import UUID
 
 from quixess.database.core import Row, Tx, columns
+from quixess.messages import threads, words
 from quixess.messages.model import RANK, Outbound, Source, State
 from quixess.messages.threads import Person, Thread
 
@@ -33,7 +34,7 @@ class Settled:
 class Inbound:
     """A message that Meta told of: a user's, or a copy of one that the brand sent without us.
 
-    `content`, `context` and `referral` are JSON text.
+    `content`, `context` and `referral` are JSON text; `text` is what search finds of it.
     """
 
     id: UUID
@@ -49,6 +50,7 @@ class Inbound:
     direction: str = "inbound"
     state: State = State.RECEIVED
     source: Source = Source.LIVE
+    text: str | None = None
 
     @property
     def rank(self) -> int:
@@ -106,6 +108,15 @@ async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]], *
         ),
         [thread.conversation_id for _, thread in messages],
         lease_s,
+    )
+    await words.index(tx, [(one.brand_id, one.id, one.text) for one, _ in messages if one.text is not None])
+    await threads.stir(
+        tx,
+        [
+            (message.brand_id, thread.conversation_id, message.created_at)
+            for message, thread in messages
+            if message.template_category != "AUTHENTICATION"
+        ],
     )
 
 
@@ -201,6 +212,7 @@ async def insert_inbound(tx: Tx, messages: Sequence[tuple[Inbound, Thread]]) -> 
         ),
         [thread.conversation_id for _, thread in messages],
     )
+    await words.index(tx, [(one.person.brand_id, one.id, one.text) for one, _ in messages if one.text is not None])
 
 
 async def replace_contents(tx: Tx, contents: Sequence[tuple[UUID, UUID, str, str]]) -> None:

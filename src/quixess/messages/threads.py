@@ -231,13 +231,16 @@ async def _insert_conversations(tx: Tx, pairs: Sequence[tuple[Person, UUID]]) ->
         return {}
     made = [(ids.new(), person, contact_id) for person, contact_id in pairs]
     rows = await tx.rows(
-        """INSERT INTO conversation (brand_id, id, connection_id, contact_id)
-           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[])
+        """INSERT INTO conversation (brand_id, id, connection_id, contact_id, active_at)
+           SELECT c.brand_id, c.id, c.connection_id, c.contact_id, least(c.at, now())
+           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+                AS c(brand_id, id, connection_id, contact_id, at)
            ON CONFLICT DO NOTHING RETURNING id""",
         [person.brand_id for _, person, _ in made],
         [conversation_id for conversation_id, _, _ in made],
         [person.connection_id for _, person, _ in made],
         [contact_id for _, _, contact_id in made],
+        [person.at for _, person, _ in made],
     )
     kept = {row["id"] for row in rows}
     return {person.key: Thread(contact, conversation) for conversation, person, contact in made if conversation in kept}
@@ -272,13 +275,33 @@ async def add_aliases(tx: Tx, aliases: Sequence[tuple[UUID, str, UUID]]) -> None
 
 
 async def open_windows(tx: Tx, heard: Sequence[tuple[UUID, UUID, datetime]]) -> None:
-    """Open or move the customer service window: 24 h from the user's message, each (brand, conversation, at)."""
+    """Open or move the customer service window: 24 h from the user's message, each (brand, conversation, at).
+
+    What is written stirs the conversation too.
+    """
     await tx.execute(
         """UPDATE conversation v SET last_inbound_at = greatest(v.last_inbound_at, h.at), unread = v.unread + h.news,
-             window_until = greatest(v.window_until, h.at + interval '24 hours')
+             window_until = greatest(v.window_until, h.at + interval '24 hours'),
+             active_at = CASE WHEN h.at > v.active_at + interval '10 seconds' THEN h.at ELSE v.active_at END
            FROM (SELECT brand_id, id, max(at) AS at, count(*)::int AS news
                  FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS h(brand_id, id, at)
                  GROUP BY brand_id, id ORDER BY brand_id, id) h
            WHERE v.brand_id = h.brand_id AND v.id = h.id""",
         *(list(column) for column in zip(*sorted(heard), strict=True)),
     )
+
+
+async def stir(tx: Tx, said: Sequence[tuple[UUID, UUID, datetime]]) -> None:
+    """Move conversations up in their list, each (brand, conversation, at). Less than ten seconds move nothing.
+
+    Most messages follow another within that time, and an entry of an index is written for each move.
+    """
+    if said:
+        await tx.execute(
+            """UPDATE conversation v SET active_at = s.at
+               FROM (SELECT brand_id, id, max(at) AS at
+                     FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS s(brand_id, id, at)
+                     GROUP BY brand_id, id ORDER BY brand_id, id) s
+               WHERE v.brand_id = s.brand_id AND v.id = s.id AND s.at > v.active_at + interval '10 seconds'""",
+            *(list(column) for column in zip(*sorted(said), strict=True)),
+        )

@@ -1,0 +1,37 @@
+"""A brand with a past: something for every endpoint to find."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from tests.world import World, eventually
+
+
+@dataclass(frozen=True)
+class Past:
+    """What has been: ids by their prefix, `msg` and so on; names of templates under `name`."""
+
+    known: dict[str, list[str]]
+
+    def values(self, parameter: dict[str, Any]) -> list[str]:
+        """Give what exists for a parameter of a path, by the prefix that its description names."""
+        if parameter.get("in") != "path":
+            return []
+        found = re.search(r"`([a-z]{3})_…`", parameter["description"])
+        return self.known.get(found[1] if found else parameter["name"], [])
+
+
+async def live(world: World) -> Past:
+    """Send a code, get an answer, be told of both."""
+    sent = (await world.send_otp()).json
+    await world.customer_says("Hi there")
+    told = await eventually(lambda: world.receiver.of_type("message.received"))
+    event = told[0]
+    return Past(
+        {
+            "msg": [sent["id"], event["data"]["message_id"]],
+            "cnv": [sent["conversation_id"]],
+            "evt": [event["id"]],
+            "name": ["signup_otp"],
+        }
+    )
