@@ -41,7 +41,7 @@ class Cursors:
         """Write where the next page starts. `position` is made of texts, whole numbers and UUIDs."""
         plain = msgspec.msgpack.encode((_VERSION, self._keyring.pepper_version, _today(), tuple(position)))
         signed = plain + self._sign(plain, brand_id, route, query, self._keyring.pepper_version)
-        return urlsafe_b64encode(signed).rstrip(b"=").decode()
+        return _as_text(signed)
 
     def read(self, brand_id: UUID, route: str, query: Paged) -> list[Any] | None:
         """Read the position of `query.cursor`, with UUIDs as text; None on the first page.
@@ -52,6 +52,8 @@ class Cursors:
             return None
         try:
             raw = urlsafe_b64decode(query.cursor + "=" * (-len(query.cursor) % 4))
+            if _as_text(raw) != query.cursor:  # the decoder passes over what is not base64, and over the last bits
+                raise _invalid()
             plain, mac = raw[:-_MAC], raw[-_MAC:]
             version, pepper, day, position = msgspec.msgpack.decode(plain, type=tuple[int, int, int, list[Any]])
             expected = self._sign(plain, brand_id, route, query, pepper)
@@ -65,6 +67,10 @@ class Cursors:
         filters = msgspec.json.encode(msgspec.structs.replace(query, limit=1, cursor=None), order="deterministic")
         about = b"\x00".join((brand_id.bytes.hex().encode(), route.encode(), filters, plain))
         return self._keyring.hash(about, purpose=_PURPOSE, version=pepper)[:_MAC]
+
+
+def _as_text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _today() -> int:

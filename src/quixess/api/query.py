@@ -1,12 +1,14 @@
 """Query strings: strictly read into a struct, or an error that names the parameter and the fix.
 
 Refused: parameters that are not known, that come twice or have no value, what is not UTF-8 or holds control
-characters. A whole number is ASCII digits, true and false are just that, a time is RFC 3339 with its zone. Structs
-are written as for bodies (`api/body.py`); a member of type `dict[str, str]` is asked with as `name[key]=value`.
+characters. A whole number is ASCII digits, true and false are just that, a time is RFC 3339 with its zone. Texts are
+brought to NFC, like those of bodies. Structs are written as for bodies (`api/body.py`); a member of type
+`dict[str, str]` is asked with as `name[key]=value`.
 """
 
 import functools
 import re
+import unicodedata
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -57,14 +59,17 @@ def _put(tree: dict[str, Any], members: dict[str, inspect.Type], name: str, valu
     keyed = _KEYED.fullmatch(name)
     kind = members.get(keyed[1] if keyed else name)
     if kind is None or isinstance(kind, inspect.DictType) is not bool(keyed):
-        known = ", ".join(sorted(f"{one}[…]" if isinstance(members[one], inspect.DictType) else one for one in members))
-        raise QuixessError("invalid_request", f"The query has a parameter that is not known here. There are: {known}.")
-    if _CONTROL.search(value):
-        raise invalid(keyed[1] if keyed else name, "control_character", f"`{name}` has a control character.")
-    place, key = (tree.setdefault(keyed[1], {}), keyed[2]) if keyed else (tree, name)
+        there = ", ".join(sorted(f"{one}[…]" if isinstance(members[one], inspect.DictType) else one for one in members))
+        raise QuixessError("invalid_request", f"The query has a parameter that is not known here. There are: {there}.")
+    known = keyed[1] if keyed else name
+    if _CONTROL.search(name + value):
+        raise invalid(known, "control_character", f"`{known}` has a control character.")
+    if not value:
+        raise invalid(known, "required", f"`{known}` has no value: give it one, or leave it out.")
+    place, key = (tree.setdefault(known, {}), unicodedata.normalize("NFC", keyed[2])) if keyed else (tree, name)
     if key in place:
-        raise invalid(keyed[1] if keyed else name, "repeated", f"`{keyed[1] if keyed else name}` is given twice.")
-    place[key] = _typed(name, value, kind)
+        raise invalid(known, "repeated", f"`{known}` is given twice.")
+    place[key] = _typed(name, unicodedata.normalize("NFC", value), kind)
 
 
 def _typed(name: str, value: str, kind: inspect.Type) -> Any:

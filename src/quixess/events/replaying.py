@@ -35,6 +35,7 @@ class _Job:
     last: UUID
     selection: bool
     types: frozenset[str] | None
+    states: frozenset[str] | None
     endpoint_id: UUID | None
 
 
@@ -102,13 +103,14 @@ class Replays:
 async def _claim(tx: Tx) -> _Job | None:
     """Lock the job that waited longest. The lock ends with the transaction, or with the process that holds it."""
     row = await tx.row(
-        """SELECT brand_id, id, position, last, event_ids IS NOT NULL AS selection, types, endpoint_id FROM replay
+        """SELECT brand_id, id, position, last, event_ids IS NOT NULL AS selection, types, states, endpoint_id
+           FROM replay
            WHERE state = 'running' AND next_at <= now() ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
     )
     if row is None:
         return None
-    types = frozenset(row["types"]) if row["types"] is not None else None
-    return _Job(**(dict(row) | {"types": types}))
+    lists = {name: None if row[name] is None else frozenset(row[name]) for name in ("types", "states")}
+    return _Job(**(dict(row) | lists))
 
 
 async def _is_full(tx: Tx, job: _Job) -> bool:
@@ -161,7 +163,8 @@ async def _next_failed(tx: Tx, job: _Job) -> _Chunk:
     event_ids = sorted({row["event_id"] for row in rows})
     owed: dict[UUID, set[UUID]] = {event_id: set() for event_id in event_ids}
     for row in await _last_words(tx, job.brand_id, event_ids, oldest):
-        if row["state"] != "delivered" and job.endpoint_id in {None, row["endpoint_id"]}:
+        wanted = row["state"] != "delivered" if job.states is None else row["state"] in job.states
+        if wanted and job.endpoint_id in {None, row["endpoint_id"]}:
             owed[row["event_id"]].add(row["endpoint_id"])
     return _Chunk(event_ids, complete=len(rows) < _CHUNK, owed=owed)
 

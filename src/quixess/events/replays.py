@@ -4,9 +4,10 @@ Here a job is asked for, watched and cancelled; `replaying` does the work.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -15,14 +16,17 @@ import msgspec
 from quixess.database import ids
 from quixess.database.core import Row, Tx
 from quixess.errors import FieldError, QuixessError, invalid
-from quixess.events import endpoints, outbox
+from quixess.events import endpoints, listing, outbox
 from quixess.events.endpoints import Endpoint
 from quixess.events.outbox import Delivery
 from quixess.vault import Keyring
 
 MOST_EVENTS = 10_000
+MOST_A_MINUTE = 10
+"""How many jobs of one brand may be started in a minute by callers of the API."""
 SKEW = timedelta(minutes=10)
 """How much the clocks of processes may differ: a delivery's id may be older than its cause's by that."""
+_MINUTE = timedelta(minutes=1)
 
 
 class Verdict(StrEnum):
@@ -47,7 +51,8 @@ class State(StrEnum):
 class Wanted:
     """What to deliver again: a selection of events, or everything recorded since a time whose last delivery failed.
 
-    `until` and `types` narrow the second, `endpoint_id` both: then only that endpoint gets them.
+    `until`, `types` and `states` (of `listing.FAILURES`) narrow the second, `endpoint_id` both: then only that endpoint
+    gets them.
     """
 
     event_ids: Sequence[UUID] | None = None
@@ -55,6 +60,7 @@ class Wanted:
     until: datetime | None = None
     types: Sequence[str] | None = None
     endpoint_id: UUID | None = None
+    states: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Replay:
     failed_since: datetime | None
     until: datetime | None
     types: tuple[str, ...] | None
+    states: tuple[str, ...] | None
     endpoint_id: UUID | None
     seen: int
     queued: int
@@ -115,11 +122,12 @@ async def replay_event(
     return (Verdict.QUEUED if made else Verdict.WAITING), sorted(made)
 
 
-async def start(tx: Tx, brand_id: UUID, wanted: Wanted, *, actor: str) -> Replay:
+async def start(tx: Tx, brand_id: UUID, wanted: Wanted, *, actor: str, most_a_minute: int | None = None) -> Replay:
     """Start a job, or give the one that runs already for the same wish.
 
     Raises `invalid_request` for a wish that makes no sense, `not_found` for events or an endpoint of nobody or of
-    another brand; the pointer tells which.
+    another brand; the pointer tells which. Raises `rate_limited` for a new job when the brand has started
+    `most_a_minute` in the last minute.
     """
     given, wanted = wanted, _check(wanted)
     if wanted.endpoint_id is not None:
@@ -130,15 +138,17 @@ async def start(tx: Tx, brand_id: UUID, wanted: Wanted, *, actor: str) -> Replay
     first, last = _bounds(wanted, replay_id)
     row = await tx.row(
         f"""INSERT INTO replay AS r (brand_id, id, event_ids, failed_since, until, types, endpoint_id, digest, position,
-                                     last, actor)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                     last, actor, states)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
             ON CONFLICT (brand_id, digest) WHERE state = 'running' DO UPDATE SET digest = r.digest
             RETURNING {_COLUMNS}""",
         brand_id, replay_id, wanted.event_ids, wanted.failed_since, wanted.until, wanted.types, wanted.endpoint_id,
-        hashlib.sha256(msgspec.json.encode(wanted)).digest(), first, last, actor,
+        hashlib.sha256(msgspec.json.encode(wanted)).digest(), first, last, actor, wanted.states,
     )  # fmt: skip
     assert row is not None  # noqa: S101 - INSERT … DO UPDATE … RETURNING returns its row
     if row["id"] == replay_id:
+        if most_a_minute is not None:
+            await _check_rate(tx, brand_id, most_a_minute)
         await _audit(tx, brand_id, actor, "replay.started", replay_id)
     return _replay(row)
 
@@ -198,15 +208,37 @@ def _check(wanted: Wanted) -> Wanted:
             raise invalid(f"/types/{index}", "not_allowed", f"Use one of these event types: {known}.")
     if wanted.until is not None and wanted.failed_since is not None and wanted.until <= wanted.failed_since:
         raise invalid("/until", "out_of_range", "Let the time end after it begins.")
-    return replace(wanted, types=sorted(set(wanted.types)) if wanted.types else None)
+    if wanted.states is not None and not set(wanted.states) <= set(listing.FAILURES):
+        raise invalid("/states", "not_allowed", f"Use some of these states: {', '.join(sorted(listing.FAILURES))}.")
+    return replace(
+        wanted,
+        types=sorted(set(wanted.types)) if wanted.types else None,
+        states=sorted(set(wanted.states)) if wanted.states else None,
+    )
 
 
 def _check_selection(wanted: Wanted, event_ids: list[UUID]) -> Wanted:
-    if wanted.until is not None or wanted.types:
-        raise invalid("", "invalid", "Name events, or narrow what failed by time and type: not both.")
+    if wanted.until is not None or wanted.types or wanted.states:
+        raise invalid("", "invalid", "Name events, or narrow what failed by time, type and state: not both.")
     if not 1 <= len(event_ids) <= MOST_EVENTS:
         raise invalid("/event_ids", "out_of_range", f"Name 1 to {MOST_EVENTS} events.")
-    return replace(wanted, event_ids=event_ids, types=None)
+    return replace(wanted, event_ids=event_ids, types=None, states=None)
+
+
+async def _check_rate(tx: Tx, brand_id: UUID, most: int) -> None:
+    """Refuse one job too many; the row of the one that is checked is written already and counts."""
+    await tx.row("SELECT id FROM brand WHERE id = $1 FOR NO KEY UPDATE", brand_id)
+    now = datetime.now(UTC)
+    latest = await tx.rows(
+        "SELECT id FROM replay WHERE brand_id = $1 AND id >= $2 ORDER BY id DESC LIMIT $3",
+        brand_id,
+        ids.floor(now - _MINUTE),
+        most + 1,
+    )
+    if len(latest) > most:
+        wait = max(math.ceil((ids.made_at(latest[-1]["id"]) + _MINUTE - now).total_seconds()), 1)
+        text = f"A brand may start {most} replays a minute: name more events in one, or wait {wait} s."
+        raise QuixessError("rate_limited", text, retry_after_s=wait)
 
 
 async def _check_endpoint(tx: Tx, brand_id: UUID, endpoint_id: UUID) -> None:
@@ -247,13 +279,13 @@ async def _audit(tx: Tx, brand_id: UUID, actor: str, action: str, replay_id: UUI
     )  # fmt: skip
 
 
-_COLUMNS = """id, brand_id, state, cardinality(event_ids) AS selected, failed_since, until, types, endpoint_id, seen,
-              queued, skipped, gone, actor, created_at, finished_at"""
+_COLUMNS = """id, brand_id, state, cardinality(event_ids) AS selected, failed_since, until, types, states, endpoint_id,
+              seen, queued, skipped, gone, actor, created_at, finished_at"""
 
 
 def _replay(row: Row) -> Replay:
-    types = tuple(row["types"]) if row["types"] is not None else None
-    return Replay(**(dict(row) | {"state": State(row["state"]), "types": types}))
+    lists = {name: None if row[name] is None else tuple(row[name]) for name in ("types", "states")}
+    return Replay(**(dict(row) | lists | {"state": State(row["state"])}))
 
 
 def delivery_of(body: Row, endpoint: Endpoint, replay_id: UUID) -> Delivery:

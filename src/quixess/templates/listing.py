@@ -1,6 +1,7 @@
 """Listing: make the cache say what Meta lists, and find what Meta's webhooks have not told."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,13 +20,41 @@ _Key = tuple[str, str]
 _POLL_EVERY_S = 3600
 # A webhook that is a little older than a list may still know more than the list: Meta's clock is not ours.
 _SKEW_S = 60
+_TOLD_BY_META = ("meta_id", "category", "status", "rejected_reason", "quality", "parameter_format")
 
 
-async def keep(tx: Tx, connection: Connection, listed: Sequence[RemoteTemplate], asked_at: datetime) -> list[Draft]:
-    """Make the cache of a connection say exactly what Meta listed, and tell of each status that was another.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A template that came (`old` is None), went (`new` is None), or has another status."""
+
+    name: str
+    language: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What Meta's list changed in the cache. `total` is how many templates Meta listed, each language for itself.
+
+    `updated` counts those of which anything is another, `changes` has those that came, went or have another status.
+    """
+
+    asked_at: datetime
+    total: int
+    added: int
+    updated: int
+    removed: int
+    changes: tuple[Change, ...]
+
+
+async def keep(
+    tx: Tx, connection: Connection, listed: Sequence[RemoteTemplate], asked_at: datetime
+) -> tuple[list[Draft], Difference]:
+    """Make the cache of a connection say exactly what Meta listed; returns what to tell, and what was different.
 
     `asked_at` is the database's time before Meta was asked: what changed here since then is newer than the list and
-    stays. A template seen for the first time is not told.
+    stays. Each status that was another is told; a template seen for the first time is not.
     """
     await _mark_synced(tx, connection, asked_at)
     known = await _known(tx, connection)
@@ -36,7 +65,8 @@ async def keep(tx: Tx, connection: Connection, listed: Sequence[RemoteTemplate],
     await _write(tx, connection, ordered, known, asked_at)
     await _forget(tx, connection.brand_id, [row["id"] for row in gone])
     drafts = [_changed(known[one.name, one.language], one, asked_at) for one in ordered if _differs(known, one)]
-    return drafts + [_deleted(row, asked_at) for row in gone if row["status"] != "DELETED"]
+    drafts += [_deleted(row, asked_at) for row in gone if row["status"] != "DELETED"]
+    return drafts, _difference(known, ordered, gone, asked_at, len(latest))
 
 
 async def mark_stale(tx: Tx, stale: Sequence[tuple[UUID, UUID]]) -> None:
@@ -132,6 +162,44 @@ def _quality(listed: RemoteTemplate) -> str | None:
 def _differs(known: dict[_Key, Row], listed: RemoteTemplate) -> bool:
     row = known.get((listed.name, listed.language))
     return row is not None and row["status"] != _status(known, listed)
+
+
+def _difference(
+    known: dict[_Key, Row], ordered: Sequence[RemoteTemplate], gone: Sequence[Row], asked_at: datetime, total: int
+) -> Difference:
+    new = [one for one in ordered if (one.name, one.language) not in known]
+    changes = [Change(one.name, one.language, None, _status(known, one)) for one in new]
+    changes += [
+        Change(one.name, one.language, known[one.name, one.language]["status"], _status(known, one))
+        for one in ordered
+        if _differs(known, one)
+    ]
+    changes += [Change(row["name"], row["language"], row["status"], None) for row in gone]
+    return Difference(
+        asked_at=asked_at,
+        total=total,
+        added=len(new),
+        updated=sum(_is_another(known, one) for one in ordered),
+        removed=len(gone),
+        changes=tuple(sorted(changes, key=lambda change: (change.name, change.language))),
+    )
+
+
+def _is_another(known: dict[_Key, Row], listed: RemoteTemplate) -> bool:
+    """Tell whether anything of a known template is another than it was."""
+    row = known.get((listed.name, listed.language))
+    if row is None:
+        return False
+    before = [row[name] for name in _TOLD_BY_META]
+    now = [
+        listed.id,
+        listed.category.upper(),
+        _status(known, listed),
+        listed.raw.get("rejected_reason"),
+        _quality(listed) or row["quality"],
+        listed.raw.get("parameter_format") or "POSITIONAL",
+    ]
+    return before != now or msgspec.json.decode(row["components"]) != listed.components
 
 
 def _changed(row: Row, listed: RemoteTemplate, at: datetime) -> Draft:

@@ -1,8 +1,9 @@
-"""Sync: fetch a WABA's templates from Meta, on a miss and from time to time, and keep the list."""
+"""Sync: fetch a WABA's templates from Meta, on a miss, on demand and from time to time, and keep the list."""
 
 import asyncio
+import math
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -15,11 +16,13 @@ from quixess.errors import QuixessError
 from quixess.events import outbox
 from quixess.meta.graph import Outcome
 from quixess.templates import listing
+from quixess.templates.listing import Difference
 from quixess.vault import Keyring
 
 _REFRESH_EVERY_S = 30.0
 _RETRY_AFTER_S = 300
 _AT_ONCE = 8
+_CLOCKS_APART = timedelta(minutes=10)  # an id is made by the clock of its process
 _log = structlog.get_logger()
 
 
@@ -35,7 +38,7 @@ class Sync:
         self._lines = lines
         self._dispatcher = dispatcher
         self._last: dict[UUID, float] = {}
-        self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._running: dict[UUID, asyncio.Task[Difference]] = {}
 
     async def on_miss(self, connection: Connection) -> bool:
         """Refresh because a template is missing or not approved.
@@ -55,7 +58,19 @@ class Sync:
             return False
         return True
 
-    async def run(self, connection: Connection) -> None:
+    async def on_demand(self, brand_id: UUID, *, actor: str) -> Difference:
+        """Refresh the cache of the brand's active connection because somebody asks for it, every 30 s at most.
+
+        Raises `no_active_connection`, `rate_limited`, and Meta's Outcome when the list is not to be had.
+        """
+        async with self._db.transaction() as tx:
+            connection = (await connections.active(tx, self._keyring, [brand_id])).get(brand_id)
+            if connection is None:
+                raise connections.none_active()
+            await _note_demand(tx, connection, actor)
+        return await self.run(connection)
+
+    async def run(self, connection: Connection) -> Difference:
         """Fetch every template of the WABA and keep the list. Raises Meta's Outcome when the list is not to be had."""
         self._last[connection.id] = time.monotonic()
         graph = await self._lines.to(connection.graph_url)
@@ -63,8 +78,9 @@ class Sync:
         listed = await graph.templates(connection.credentials)
         with outbox.handing_to(self._dispatcher) as hand_off:
             async with self._db.transaction() as tx:
-                drafts = await listing.keep(tx, connection, listed, asked_at)
+                drafts, difference = await listing.keep(tx, connection, listed, asked_at)
                 await outbox.record(tx, self._keyring, drafts, hand_off)
+        return difference
 
     async def poll(self) -> None:
         """Refresh caches that are due, a few at once: stale ones now, every other one once an hour.
@@ -93,6 +109,35 @@ class Sync:
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         now: datetime = row["now"]
         return now
+
+
+async def _note_demand(tx: Tx, connection: Connection, actor: str) -> None:
+    """Write down who asks for a refresh. The audit is the limit: it holds across processes."""
+    shown = ids.show("con", connection.id)
+    await tx.row(
+        "SELECT id FROM connection WHERE brand_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        connection.brand_id,
+        connection.id,
+    )
+    row = await tx.row(
+        """SELECT extract(epoch FROM at + $3 * interval '1 second' - clock_timestamp())::float8 AS wait_s
+           FROM audit WHERE brand_id = $1 AND id >= $2 AND action = 'templates.synced' AND object = $4
+             AND at > clock_timestamp() - $3 * interval '1 second'
+           ORDER BY at DESC LIMIT 1""",
+        connection.brand_id,
+        ids.floor(datetime.now(UTC) - _CLOCKS_APART),
+        _REFRESH_EVERY_S,
+        shown,
+    )
+    if row is not None:
+        wait = max(math.ceil(row["wait_s"]), 1)
+        text = f"Templates were fetched a moment ago: they can be again in {wait} s. Meta's changes come by themselves."
+        raise QuixessError("rate_limited", text, retry_after_s=wait)
+    await tx.execute(
+        """INSERT INTO audit (brand_id, id, actor, action, object, at)
+           VALUES ($1, $2, $3, 'templates.synced', $4, clock_timestamp())""",
+        connection.brand_id, ids.new(), actor, shown,
+    )  # fmt: skip
 
 
 async def _claim(tx: Tx) -> list[tuple[UUID, UUID]]:
