@@ -34,7 +34,7 @@ class List:
             (connection,) = await connections.load(
                 tx, self._keyring, [(self._account.brand_id, self._account.connection_id)]
             )
-            drafts = await templates.keep(tx, connection, listed, asked_at or await self.clock())
+            drafts, _ = await templates.keep(tx, connection, listed, asked_at or await self.clock())
         assert {draft.type for draft in drafts} <= {"template.status_changed"}
         return [msgspec.json.decode(draft.data) for draft in drafts]
 

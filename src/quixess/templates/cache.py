@@ -28,6 +28,7 @@ class Template:
     status: str
     rejected_reason: str | None
     components: list[dict[str, Any]]
+    parameter_format: str = "POSITIONAL"
 
     @property
     def approved(self) -> bool:
@@ -49,7 +50,7 @@ async def find(tx: Tx, wanted: Sequence[tuple[UUID, UUID, str]]) -> dict[tuple[U
     )
     found: dict[tuple[UUID, UUID, str], list[Template]] = {}
     for row in rows:
-        found.setdefault((row["brand_id"], row["connection_id"], row["name"]), []).append(_template(row))
+        found.setdefault((row["brand_id"], row["connection_id"], row["name"]), []).append(read(row))
     return found
 
 
@@ -94,7 +95,8 @@ def render_hidden(template: Template) -> str:
     return _PARAMETER.sub(HIDDEN, text)
 
 
-def _template(row: Row) -> Template:
+def read(row: Row) -> Template:
+    """Read a row of `template`."""
     return Template(
         id=row["id"],
         name=row["name"],
@@ -103,4 +105,5 @@ def _template(row: Row) -> Template:
         status=row["status"],
         rejected_reason=row["rejected_reason"],
         components=msgspec.json.decode(row["components"], type=list[dict[str, Any]]),
+        parameter_format=row["parameter_format"],
     )
