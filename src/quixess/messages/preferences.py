@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -11,6 +12,8 @@ from quixess.messages import describing, evidence, threads
 from quixess.messages.model import Told
 from quixess.messages.threads import Person, Thread
 from quixess.meta.webhooks import Preference
+
+_MARKETING = "marketing_messages"
 
 
 async def apply(tx: Tx, told: Sequence[Told[Preference]]) -> list[Draft]:
@@ -26,6 +29,30 @@ async def apply(tx: Tx, told: Sequence[Told[Preference]]) -> list[Draft]:
             said = {"category": choice.category, "value": choice.value, "detail": choice.detail}
             drafts.append(describing.preferred(person, thread, one.number, said, at))
     return drafts
+
+
+async def find_marketing_stop(tx: Tx, brand_id: UUID, *, phone: str | None, user_id: str | None) -> datetime | None:
+    """Tell since when somebody, by phone (digits) or user id, wants no marketing; None for everybody else.
+
+    `signup` and `resume` of Meta's are a yes.
+    """
+    row = await tx.row(
+        """SELECT to_timestamp((preferences -> $4 ->> 'at')::bigint) AS since FROM contact
+           WHERE brand_id = $1 AND preferences -> $4 ->> 'value' = 'stop' AND id = (
+             SELECT id FROM contact WHERE brand_id = $1 AND phone = $2
+             UNION ALL
+             SELECT contact_id FROM phone_alias WHERE brand_id = $1 AND phone = $2 AND until IS NULL
+             UNION ALL
+             SELECT id FROM contact WHERE brand_id = $1 AND user_id = $3
+             UNION ALL
+             SELECT contact_id FROM user_alias WHERE brand_id = $1 AND user_id = $3
+             LIMIT 1)""",
+        brand_id,
+        phone,
+        user_id,
+        _MARKETING,
+    )
+    return None if row is None else row["since"]
 
 
 async def _keep(tx: Tx, person: Person, thread: Thread, choice: Preference, at: datetime) -> bool:

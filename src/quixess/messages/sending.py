@@ -16,16 +16,17 @@ from uuid import UUID
 
 import msgspec
 
-from quixess import connections, failpoints, idempotency, templates
+from quixess import connections, failpoints, idempotency, limits, templates
 from quixess.access import Caller
 from quixess.connections import Connection, Lines
 from quixess.database import ids
 from quixess.database.batching import Batcher
-from quixess.database.core import Database, Row
+from quixess.database.core import Database, Row, Tx
 from quixess.errors import QuixessError, write_problem
 from quixess.events import outbox
 from quixess.idempotency import Claim
-from quixess.messages import model, refusals, store, threads
+from quixess.limits import Limits, Want
+from quixess.messages import model, permits, refusals, store, threads
 from quixess.messages.ends import End, Ends
 from quixess.messages.model import GIVEN_UP, Outbound, Reply, State
 from quixess.messages.orders import Known, Order, Prepared
@@ -56,8 +57,17 @@ class _Found:
     languages: list[Template]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """A message to claim: its key, and the tokens that it costs."""
+
+    message: Outbound
+    claim: Claim | None
+    wants: tuple[Want, ...]
+
+
 class Sending:
-    """Sends messages for one process. Times are seconds."""
+    """Sends messages for one process. Times are seconds; `otp_rates` hold for the codes of a brand to one number."""
 
     def __init__(
         self,
@@ -66,9 +76,11 @@ class Sending:
         lines: Lines,
         sync: Sync,
         dispatcher: outbox.Dispatcher | None,
+        buckets: Limits,
         *,
         lease_s: float,
         unknown_wait_s: float,
+        otp_rates: Sequence[permits.Rate] = (),
     ) -> None:
         self._db = db
         self._keyring = keyring
@@ -77,7 +89,9 @@ class Sending:
         self._lease_s = lease_s
         self._unknown_wait_s = unknown_wait_s
         self._questions: Batcher[_Question, _Found] = Batcher(self._look_up, lanes=1)
-        self._claims: Batcher[tuple[Outbound, Claim | None], Thread | None] = Batcher(self._claim)
+        self._buckets = buckets
+        self._otp_rates = otp_rates
+        self._claims: Batcher[_Wish, Thread | None] = Batcher(self._claim)
         self._ends = Ends(db, keyring, dispatcher)
         self._waiting: Counter[tuple[UUID, str]] = Counter()
 
@@ -85,9 +99,10 @@ class Sending:
         """Send what is ordered, once.
 
         With an Idempotency-Key the same request gets the first one's answer; while that one runs it is waited for, up
-        to two seconds. Raises `no_active_connection`, what the order raises, the errors of `idempotency.judge`, and
-        what became of the call where nothing was sent.
+        to two seconds. Raises the refusals of `permits`, `no_active_connection`, what the order raises, the errors of
+        `idempotency.judge`, and what became of the call where nothing was sent.
         """
+        permits.check(caller, order)
         fingerprint = self._fingerprint(order) if key is not None else b""
         question = _Question(caller, brand_id, key, order.template_name)
         until = time.monotonic() + _WAIT_FOR_FIRST_S
@@ -99,7 +114,7 @@ class Sending:
                     return reply
             else:
                 try:
-                    return await self._replay(found.kept, order.operation, fingerprint)
+                    return await self._replay(found.kept, order, caller, fingerprint)
                 except QuixessError as error:
                     if error.code != "idempotency_in_progress" or not await self._wait_for_first(question, until):
                         raise
@@ -114,12 +129,15 @@ class Sending:
             question.caller, question.brand_id, found.connection, found.languages, partial(self._ask_meta, found, order)
         )
         prepared = await order.prepare(known)
+        permits.check_found(question.caller, prepared.phone)
         message = _message(question, order, prepared, request_id)
         failpoints.reach("send.before_claim")
         began = time.monotonic()
-        thread = await self._claims.submit((message, _claim_of(message, order.operation, fingerprint)))
+        wants = permits.wants(self._keyring, question.caller, question.brand_id, prepared, self._otp_rates)
+        wish = _Wish(message, _claim_of(message, order.operation, fingerprint), wants)
+        thread = await self._claims.submit(wish)
         failpoints.reach("send.after_claim")
-        return None if thread is None else await self._dispatch(message, thread, prepared, began)
+        return None if thread is None else await self._dispatch(wish, thread, prepared, began)
 
     async def _wait_for_first(self, question: _Question, until: float) -> bool:
         """Wait a moment for the first request with the same key; False when it has been long enough, or too many do."""
@@ -171,35 +189,46 @@ class Sending:
         async with self._db.statement() as tx:
             return (await templates.find(tx, [wanted])).get(wanted, [])
 
-    async def _replay(self, row: Row, operation: str, fingerprint: bytes) -> Reply:
-        kept = idempotency.judge(row, operation, fingerprint)
+    async def _replay(self, row: Row, order: Order, caller: Caller, fingerprint: bytes) -> Reply:
+        kept = idempotency.judge(row, order.operation, fingerprint)
+        if caller.constraints.destinations is not None and order.to.conversation_id is not None:
+            permits.check_found(caller, await self._phone_of(row["brand_id"], kept.message_id))
         if kept.status is not None and kept.body is not None:
             return Reply(kept.status, kept.body, replayed=True)
         return await self._tell_unconfirmed(row["brand_id"], kept.message_id, replayed=True)
 
-    async def _claim(self, rows: Sequence[tuple[Outbound, Claim | None]]) -> list[Thread | Exception | None]:
+    async def _phone_of(self, brand_id: UUID, message_id: UUID) -> str | None:
+        async with self._db.statement() as tx:
+            row = (await store.load(tx, [(brand_id, message_id)])).get(message_id)
+        return None if row is None else row["phone"]
+
+    async def _claim(self, wishes: Sequence[_Wish]) -> list[Thread | Exception | None]:
         first: dict[tuple[UUID, str], Claim] = {}
-        for _, claim in rows:
-            if claim is not None:
-                first.setdefault((claim.lineage_id, claim.key), claim)
+        for wish in wishes:
+            if wish.claim is not None:
+                first.setdefault((wish.claim.lineage_id, wish.claim.key), wish.claim)
         async with self._db.transaction() as tx:
             owned = await idempotency.claim(tx, list(first.values()), lease_s=self._lease_s) if first else set()
-            ours = [message for message, claim in rows if claim is None or message.id in owned]
+            owning = [wish for wish in wishes if wish.claim is None or wish.message.id in owned]
+            refused = await _take_tokens(tx, owning)
+            ours = [wish.message for wish in owning if wish.message.id not in refused]
             people = {message.id: _person(message) for message in ours}
             found = await threads.find_threads(tx, list(people.values())) if ours else {}
             if ours:
                 pairs = [(message, found[people[message.id].key]) for message in ours]
                 await store.insert_outbound(tx, pairs, lease_s=self._lease_s)
             failpoints.reach("send.in_claim")
-        return [found[people[message.id].key] if message.id in people else None for message, _ in rows]
+        claimed = {message_id: found[person.key] for message_id, person in people.items()}
+        return [claimed.get(wish.message.id, refused.get(wish.message.id)) for wish in wishes]
 
-    async def _dispatch(self, message: Outbound, thread: Thread, prepared: Prepared, began: float) -> Reply:
+    async def _dispatch(self, wish: _Wish, thread: Thread, prepared: Prepared, began: float) -> Reply:
+        message = wish.message
         graph = await self._lines.to(message.connection.graph_url)
         if prepared.before is not None:
             await prepared.before(graph)
         if time.monotonic() - began > self._lease_s / 2:
             # This process slept on its claim (SIGSTOP, a frozen machine): others may have given the send up by now.
-            await self._ends.write(End(message, thread, State.NOT_SENT, None))
+            await self._end_not_sent(wish, thread)
             raise refusals.not_sent(None, None)
         try:
             payload = prepared.payload(model.opaque(message.id))
@@ -208,7 +237,7 @@ class Sending:
             return await self._end_rejected(message, thread, refusals.redact(refused.error, prepared.hidden))
         except NotSent as refused:
             error = None if refused.error is None else refusals.redact(refused.error, prepared.hidden)
-            await self._ends.write(End(message, thread, State.NOT_SENT, None))
+            await self._end_not_sent(wish, thread)
             raise refusals.not_sent(error, refused.retry_after_s) from None
         except Unknown:
             return await self._end_unknown(message, thread)
@@ -224,6 +253,12 @@ class Sending:
             return Reply(202, model.answer(row, state="unconfirmed", wamid=accepted.wamid, number=_number(message)))
         failpoints.reach("send.after_settle")
         return reply
+
+    async def _end_not_sent(self, wish: _Wish, thread: Thread) -> None:
+        await self._ends.write(End(wish.message, thread, State.NOT_SENT, None))
+        if wish.wants:
+            with suppress(QuixessError):  # the database is away: the tokens come back by themselves
+                await self._buckets.give_back(wish.wants)
 
     async def _end_rejected(self, message: Outbound, thread: Thread, error: refusals.Refusal) -> Reply:
         problem = refusals.rejected(error, message.id)
@@ -257,6 +292,15 @@ class Sending:
         state = "accepted" if confirmed else "unconfirmed"
         body = model.answer(dict(row), state=state, wamid=row["wamid"], number=number)
         return Reply(200 if confirmed else 202, body, replayed=replayed)
+
+
+async def _take_tokens(tx: Tx, wishes: Sequence[_Wish]) -> dict[UUID, QuixessError]:
+    """Take what the wishes cost; those that cost too much lose their claim, and why is given by message."""
+    verdicts = await limits.take(tx, [wish.wants for wish in wishes])
+    denied = [(wish, verdict) for wish, verdict in zip(wishes, verdicts, strict=True) if verdict.denied]
+    held = [(wish.claim.lineage_id, wish.claim.key, wish.message.id) for wish, _ in denied if wish.claim is not None]
+    await idempotency.release(tx, held)
+    return {wish.message.id: permits.refuse(verdict) for wish, verdict in denied}
 
 
 def _message(question: _Question, order: Order, prepared: Prepared, request_id: str) -> Outbound:

@@ -16,11 +16,10 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
-import msgspec
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from quixess.meta import outcomes
+from quixess.meta import outcomes, payloads
 from quixess.meta.outcomes import Accepted, GraphError, NotSent, Outcome, Rejected, Unknown
 
 __all__ = [
@@ -41,6 +40,7 @@ _MOST_PAGES = 200  # Meta allows 6000 templates in a WABA: 120 pages
 _IDLE_S = 15.0  # below the idle time of Meta's edge, so that we are the ones who close
 _SILENCE_S = 30.0  # a download lasts as long as bytes come
 _CACHED_ROUTES = 4096
+_Body = bytes | aiohttp.MultipartWriter | None
 _TEMPLATE_FIELDS = (
     "id,name,language,status,category,previous_category,components,parameter_format,rejected_reason,"
     "quality_score,message_send_ttl_seconds"
@@ -142,10 +142,19 @@ class Graph:
     async def send(self, credentials: Credentials, payload: bytes) -> Accepted:
         """POST one message body once. Raises `Rejected`, `NotSent` or `Unknown`."""
         route = self._route(credentials)
-        status, headers, body = await self._exchange("POST", route.messages, route.json_headers, payload)
+        status, headers, body = await self._exchange("POST", route.messages, route.json_headers, payload, self._timeout)
         if 200 <= status < 300:
             return outcomes.accept(status, body)
         raise outcomes.judge(status, headers, body)
+
+    async def mark_read(self, credentials: Credentials, wamid: str, *, typing: bool = False) -> None:
+        """Tell Meta that a user's message was read, and all before it; `typing` shows that an answer is coming.
+
+        The indicator ends with the answer, or after 25 s. Raises an `Outcome`.
+        """
+        route = self._route(credentials)
+        note = payloads.mark_read(wamid, typing=typing)
+        _require_success(await self._call("POST", route.messages, route.json_headers, note))
 
     async def templates(self, credentials: Credentials) -> list[RemoteTemplate]:
         """List every template of the WABA, page by page. Raises an `Outcome` rather than return a part."""
@@ -200,6 +209,16 @@ class Graph:
         url = URL(f"{self._root}/{path}").with_query({**query, **route.proof})
         return await self._call("GET", url, route.headers, None)
 
+    async def post(
+        self, credentials: Credentials, path: str, form: aiohttp.MultipartWriter, *, timeout_s: float
+    ) -> dict[str, Any]:
+        """POST a form to one edge, by its path below the version, in at most `timeout_s`. Raises an `Outcome`."""
+        route = self._route(credentials)
+        url = URL(f"{self._root}/{path}").with_query(route.proof)
+        headers = {**route.headers, "Content-Type": form.content_type}
+        patience = aiohttp.ClientTimeout(total=timeout_s, connect=self._timeout.connect)
+        return outcomes.read_object(*await self._exchange("POST", url, headers, form, patience))
+
     def stream(self, url: URL, token: str | None) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Ask any URL for bytes, once and following nothing; the caller reads them while the block is open.
 
@@ -214,22 +233,18 @@ class Graph:
         return self._session.get(url, headers=headers, allow_redirects=False, timeout=patience)
 
     async def _call(self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None) -> dict[str, Any]:
-        status, answer_headers, body = await self._exchange(method, url, headers, data)
-        if not 200 <= status < 300:
-            raise outcomes.judge(status, answer_headers, body)
-        try:
-            return _decode_object(body)
-        except outcomes.NOT_JSON:
-            raise Unknown(f"HTTP {status} without a JSON object") from None
+        return outcomes.read_object(*await self._exchange(method, url, headers, data, self._timeout))
 
     async def _exchange(
-        self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None
+        self, method: str, url: URL, headers: Mapping[str, str], data: _Body, patience: aiohttp.ClientTimeout
     ) -> tuple[int, Mapping[str, str], bytes]:
         """Do one HTTP exchange. Causes are cut off: their text holds the URL, with proof or token in it."""
         if self._session is None:
             raise NotSent("the Graph client is not open")
         try:
-            async with self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as answer:
+            async with self._session.request(
+                method, url, data=data, headers=headers, allow_redirects=False, timeout=patience
+            ) as answer:
                 return answer.status, answer.headers, await _read_body(answer)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
             raise NotSent(f"no connection to Meta: {_name(error)}") from None
@@ -324,4 +339,3 @@ def _find_version() -> str:
 
 
 _USER_AGENT = f"Quixess/{_find_version()}"
-_decode_object = msgspec.json.Decoder(dict[str, Any]).decode

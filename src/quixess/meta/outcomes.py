@@ -98,6 +98,16 @@ def accept(status: int, body: bytes) -> Accepted:
     )
 
 
+def read_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """Read the JSON object of a 2xx answer. Raises an `Outcome` for any other, and `Unknown` for no object."""
+    if not 200 <= status < 300:
+        raise judge(status, headers, body)
+    try:
+        return _decode_object(body)
+    except NOT_JSON:
+        raise Unknown(f"HTTP {status} without a JSON object") from None
+
+
 def judge(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """Say which outcome an answer other than 2xx is."""
     error = read_error(status, body)
@@ -191,6 +201,7 @@ class _Use(msgspec.Struct):
     estimated_time_to_regain_access: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0
 
 
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_error = msgspec.json.Decoder(_ErrorBody, strict=False).decode
 _decode_usage = msgspec.json.Decoder(dict[str, list[_Use]]).decode

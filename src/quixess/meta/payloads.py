@@ -1,6 +1,7 @@
 """Message bodies for `POST /{phone_number_id}/messages`, as JSON bytes ready to send.
 
-`to` is E.164 with the plus: without it Meta may put the business number's country code in front. `opaque`
+`to` is E.164 with the plus: without it Meta may put the business number's country code in front. Somebody known by
+Meta's user id alone is a `recipient`: in `to` the id would be accepted and the message lost. `opaque`
 is `biz_opaque_callback_data`, at most 512 characters; Meta echoes it in every status of the message, which is
 the only way to find out about a message whose answer was lost.
 """
@@ -24,31 +25,62 @@ def otp(to: str, template: str, language: str, code: str, opaque: str) -> bytes:
     return _template(to, template, language, [{"type": "body", "parameters": parameters}, button], opaque)
 
 
-def template(to: str, name: str, language: str, components: Sequence[dict[str, Any]], opaque: str) -> bytes:
-    """Build a template message. `components` are in Meta's own send shape, and may be empty."""
-    return _template(to, name, language, list(components), opaque)
+def template(
+    to: str | None,
+    name: str,
+    language: str,
+    components: Sequence[dict[str, Any]],
+    opaque: str,
+    *,
+    recipient: str | None = None,
+) -> bytes:
+    """Build a template message, to a phone or to a user id (`recipient`).
+
+    `components` are in Meta's own send shape, and may be empty.
+    """
+    return _template(to, name, language, list(components), opaque, recipient)
 
 
-def text(to: str, body: str, preview_url: bool, reply_to: str | None, opaque: str) -> bytes:
-    """Build a free-form text of up to 4096 characters. `reply_to` is the wamid to quote."""
-    message = _envelope(to, "text", {"body": body, "preview_url": preview_url}, opaque)
+def freeform(
+    kind: str, content: Any, to: str | None, recipient: str | None, reply_to: str | None, opaque: str
+) -> bytes:
+    """Build a free-form message, to a phone or to a user id. `content` is Meta's object for that kind of message.
+
+    `reply_to` is the wamid to quote; a reaction cannot quote.
+    """
+    message = _envelope(to, kind, content, opaque, recipient)
     if reply_to is not None:
         message["context"] = {"message_id": reply_to}
     return _encode(message)
 
 
-def _template(to: str, name: str, language: str, components: list[dict[str, Any]], opaque: str) -> bytes:
+def mark_read(wamid: str, *, typing: bool = False) -> bytes:
+    """Build the note that a user's message, and all before it, was read; `typing` shows that an answer is coming."""
+    note: dict[str, Any] = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
+    if typing:
+        note["typing_indicator"] = {"type": "text"}
+    return _encode(note)
+
+
+def _template(
+    to: str | None,
+    name: str,
+    language: str,
+    components: list[dict[str, Any]],
+    opaque: str,
+    recipient: str | None = None,
+) -> bytes:
     content: dict[str, Any] = {"name": name, "language": {"code": language}}
     if components:
         content["components"] = components
-    return _encode(_envelope(to, "template", content, opaque))
+    return _encode(_envelope(to, "template", content, opaque, recipient))
 
 
-def _envelope(to: str, kind: str, content: dict[str, Any], opaque: str) -> dict[str, Any]:
+def _envelope(to: str | None, kind: str, content: Any, opaque: str, recipient: str | None = None) -> dict[str, Any]:
     return {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
-        "to": to,
+        **({"to": to} if recipient is None else {"recipient": recipient}),
         "type": kind,
         kind: content,
         "biz_opaque_callback_data": opaque,

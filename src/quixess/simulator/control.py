@@ -1,6 +1,6 @@
 """`/_sim/…`: the levers and windows of the simulator. Plain JSON, no token: it is a tool for one's own desk."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -20,6 +20,7 @@ class _TemplateForm(msgspec.Struct, forbid_unknown_fields=True):
     category: model.Category | None = None
     status: model.TemplateStatus | None = None
     components: list[Json] | None = None
+    parameter_format: Literal["POSITIONAL", "NAMED"] | None = None
     rejected_reason: str | None = None
     notify: bool = False
     review: bool = False
@@ -71,11 +72,15 @@ class Control:
         return levers.answer(shown)
 
     async def sends(self, request: Request) -> Response:
-        """List the ledger of accepted sends, oldest first; `to` and `opaque` filter."""
+        """List the ledger of accepted sends, oldest first; `to` and `opaque` filter.
+
+        What stood in a free-form send is there too: Meta's object, and the wamid it quotes.
+        """
         to, opaque = request.query_params.get("to"), request.query_params.get("opaque")
         phone = levers.digits(to) if to else None
         rows = [
             {"wamid": one.wamid, "to": one.to, "type": one.type, "opaque": one.opaque, "at": levers.instant(one.at)}
+            | ({} if one.content is None else {"content": one.content, "quoted": one.quoted})
             for one in self._world.sends()
             if phone in (None, one.phone) and opaque in (None, one.opaque)
         ]
@@ -159,6 +164,7 @@ def _new(form: _TemplateForm) -> Template:
     made = templates.create(
         body | {"components": form.components or templates.PRESET}, mint.digits(mint.source(None), 16)
     )
+    made.parameter_format = form.parameter_format or made.parameter_format
     made.status = form.status or model.TemplateStatus.APPROVED
     made.rejected_reason = form.rejected_reason or made.rejected_reason
     return made
@@ -169,5 +175,6 @@ def _changed(known: Template, form: _TemplateForm) -> Template:
     known.category = form.category or known.category
     known.status = form.status or known.status
     known.components = form.components or known.components
+    known.parameter_format = form.parameter_format or known.parameter_format
     known.rejected_reason = form.rejected_reason or known.rejected_reason
     return known

@@ -4,22 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from quixess.simulator import errors, numbers
+from quixess.simulator import errors, freeform, numbers
 from quixess.simulator.model import Json
 
-_LONGEST_TEXT = 4096
-_LONGEST_CAPTION = 1024
 _LONGEST_OPAQUE = 512
 Owner = Callable[[str], str | None]
-MEDIA = {"image", "audio", "video", "document", "sticker"}
-TYPES = MEDIA | {"text", "template", "location", "contacts", "reaction", "interactive"}
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A send that may be accepted: `to` and `user_id` (Meta's `recipient`) as they were given, one of them at least.
 
-    `phone` is Meta's `wa_id` of the recipient, `content` stands under its type's key.
+    `phone` is Meta's `wa_id` of the recipient, `content` stands under its type's key, `quoted` is a wamid.
     """
 
     to: str | None
@@ -28,6 +24,7 @@ class Draft:
     type: str
     content: Any
     opaque: str | None
+    quoted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +55,12 @@ def read(body: Json, owner: Owner) -> Draft:
     """Check the whole send as far as one can without knowing templates; raises GraphError."""
     phone = recipient(body, owner)
     kind = body.get("type", "text")
-    if kind not in TYPES:
-        raise errors.parameter(f"Param type must be one of {{{', '.join(sorted(TYPES)).upper()}}}")
+    if kind not in freeform.TYPES:
+        raise errors.parameter(f"Param type must be one of {{{', '.join(sorted(freeform.TYPES)).upper()}}}")
     content = body.get(kind)
     if not isinstance(content, list if kind == "contacts" else dict):
         raise errors.parameter(f"The parameter {kind} is required.")
-    _check(kind, content)
+    freeform.check(kind, content)
     return Draft(
         to=body.get("to"),
         user_id=body.get("recipient"),
@@ -71,6 +68,7 @@ def read(body: Json, owner: Owner) -> Draft:
         type=kind,
         content=content,
         opaque=_opaque(body),
+        quoted=_quoted(kind, body.get("context")),
     )
 
 
@@ -88,21 +86,6 @@ def template_call(content: Json) -> TemplateCall:
     return TemplateCall(name=name, language=code, components=components)
 
 
-def shown(draft: Draft) -> str:
-    """Return the words of a free-form bubble; what has no words is named in brackets."""
-    content = draft.content
-    match draft.type:
-        case "text":
-            return str(content["body"])
-        case "reaction":
-            return str(content.get("emoji", ""))
-        case "interactive":
-            return str(content["body"]["text"])
-        case _:
-            caption = content.get("caption", "") if isinstance(content, dict) else ""
-            return f"[{draft.type}] {caption}".strip()
-
-
 def _phone_of(user_id: Any, owner: Owner) -> str:
     phone = owner(str(user_id))
     if phone is None:
@@ -110,48 +93,16 @@ def _phone_of(user_id: Any, owner: Owner) -> str:
     return phone
 
 
-def _check(kind: str, content: Any) -> None:
-    match kind:
-        case "text":
-            _check_text(content)
-        case "location":
-            _require(content, "location", "latitude", "longitude")
-        case "reaction":
-            _require(content, "reaction", "message_id")
-        case "contacts" if not content:
-            raise errors.parameter("The parameter contacts is required.")
-        case "interactive":
-            _check_interactive(content)
-        case _ if kind in MEDIA:
-            _check_media(kind, content)
-
-
-def _check_text(content: Json) -> None:
-    body = content.get("body")
-    if not isinstance(body, str) or not body.strip():
-        raise errors.parameter("The parameter text['body'] is required.")
-    if len(body) > _LONGEST_TEXT:
-        raise errors.parameter(f"Param text['body'] must be at most {_LONGEST_TEXT} characters long.")
-
-
-def _check_media(kind: str, content: Json) -> None:
-    if bool(content.get("id")) == bool(content.get("link")):
-        raise errors.parameter(f"Param {kind} must have either an id or a link.")
-    if len(str(content.get("caption", ""))) > _LONGEST_CAPTION:
-        raise errors.parameter(f"Param {kind}['caption'] must be at most {_LONGEST_CAPTION} characters long.")
-
-
-def _check_interactive(content: Json) -> None:
-    body = content.get("body")
-    _require(content, "interactive", "type", "action")
-    if not isinstance(body, dict) or not isinstance(body.get("text"), str):
-        raise errors.coded(131008, "interactive: body is required")
-
-
-def _require(content: Json, kind: str, *keys: str) -> None:
-    for key in keys:
-        if content.get(key) in (None, "", {}):
-            raise errors.coded(131008, f"{kind}: {key} is required")
+def _quoted(kind: str, context: Any) -> str | None:
+    """Read the wamid of the message that is quoted."""
+    if context is None:
+        return None
+    wamid = context.get("message_id") if isinstance(context, dict) else None
+    if not isinstance(wamid, str) or not wamid:
+        raise errors.coded(131008, "context: message_id is required")
+    if kind == "reaction":
+        raise errors.coded(131009, "context: a reaction quotes no message")
+    return wamid
 
 
 def _opaque(body: Json) -> str | None:

@@ -40,7 +40,11 @@ class Messages:
         return await self._before(request, outcome) or await self._accept(body, outcome)
 
     def _mark_read(self, body: Json) -> Response:
-        self._world.mark_read(str(body.get("message_id", "")))
+        """Take the note that a message was read, with or without the sign that an answer is being typed."""
+        indicator = body.get("typing_indicator")
+        if indicator is not None and indicator != {"type": "text"}:
+            raise errors.parameter("Param typing_indicator['type'] must be one of {TEXT}")
+        self._world.mark_read(str(body.get("message_id", "")), typing=indicator is not None)
         return encoding.answer({"success": True})
 
     async def _before(self, request: Request, outcome: Outcome) -> Response | None:

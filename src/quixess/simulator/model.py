@@ -98,7 +98,10 @@ class Button(msgspec.Struct):
 
 
 class Message(msgspec.Struct, kw_only=True):
-    """One bubble. `secret` marks an authentication send: its words live in memory only."""
+    """One bubble. `secret` marks an authentication send: its words live in memory only.
+
+    `content` is Meta's object of a free-form send, `quoted` the wamid it answers.
+    """
 
     wamid: str
     direction: Direction
@@ -115,6 +118,8 @@ class Message(msgspec.Struct, kw_only=True):
     template: str | None = None
     category: Category | None = None
     opaque: str | None = None
+    content: Any = None
+    quoted: str | None = None
     error: int | None = None
     in_window: bool = False
     secret: bool = False

@@ -116,6 +116,7 @@ class Phones:
             "user_id": known.user_id if known else None,
             "username": known.username if known else None,
             "hide_phone": known.hide_phone if known else False,
+            "typing": self._world.types(number),
             "window_ends_at": levers.instant(ends) if ends else None,
             "count": self._world.chat_size(number),
             "last": _bubble(newest[0]) if newest else None,

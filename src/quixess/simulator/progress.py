@@ -70,6 +70,8 @@ class Progress:
         ticks = outcome.ticks
         if ticks is None:
             ticks = _ALL[: 3 if settings.auto_read else 2]
+        if message.type == "reaction":  # of reactions Meta tells nothing else
+            ticks = (Tick.SENT,)
         delays = {
             Tick.SENT: settings.sent_ms,
             Tick.DELIVERED: settings.delivered_ms,

@@ -12,13 +12,14 @@ from itertools import islice
 
 import msgspec
 
-from quixess.simulator import drafts, errors, magic, mint, model, outcomes, rendering, templates
+from quixess.simulator import drafts, errors, freeform, magic, mint, model, outcomes, rendering, templates
 from quixess.simulator.model import Category, Direction, Message, Phone, Template, Tick
 
 SAVED_MESSAGES = 5_000
 STATE_FORMAT = 1
 OVERRIDABLE = {"messages", "message_echoes", "calls", "smb_message_echoes", "smb_app_state_sync", "history"}
 WINDOW_S = 24 * 3600
+TYPING_S = 25
 _RANK = {Tick.ACCEPTED: 0, Tick.SENT: 1, Tick.DELIVERED: 2, Tick.READ: 3, Tick.PLAYED: 4, Tick.FAILED: 9}
 
 
@@ -54,6 +55,7 @@ class World:
     version: int = 0
     keeps: int = 100_000
     _chats: dict[str, deque[str]] = field(default_factory=dict)
+    _typing: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def create(cls, seed: int | None = None) -> "World":
@@ -93,7 +95,7 @@ class World:
         """Wipe the slate: no messages, phones or faults, first templates and settings. Keeps who it is."""
         self.templates = _seeded(None)
         self.settings = model.Settings()
-        for kept in (self.phones, self.messages, self.faults, self.files, self.media_faults, self._chats):
+        for kept in (self.phones, self.messages, self.faults, self.files, self.media_faults, self._chats, self._typing):
             kept.clear()
         self.touch()
 
@@ -125,8 +127,10 @@ class World:
                 raise errors.coded(131062)
             message = self._from_template(draft, template, rendering.render(template, call.components))
         else:
-            message = self._outbound(draft, text=drafts.shown(draft))
+            message = self._in_bubble(draft, freeform.bubble(draft.type, draft.content))
+            message.content = draft.content
         self.phone(draft.phone)
+        self._typing.pop(draft.phone, None)
         return self._keep(message)
 
     def receive(self, phone: str, text: str, name: str | None, kind: str = "text") -> Message:
@@ -161,13 +165,26 @@ class World:
             message.error = error
             self.touch()
 
-    def mark_read(self, wamid: str) -> None:
-        """Note that the business read an inbound message; raises GraphError 131009 for an unknown one."""
+    def mark_read(self, wamid: str, *, typing: bool = False) -> None:
+        """Note that the business read an inbound message and those before it, and perhaps types an answer.
+
+        Raises GraphError 131009 for an unknown message.
+        """
         message = self.messages.get(wamid)
         if message is None or message.direction is not Direction.INBOUND:
             raise errors.coded(131009, "message_id is not an inbound message of this number")
-        message.status = Tick.READ
+        for earlier in self.chat(message.phone):
+            if earlier.direction is Direction.INBOUND:
+                earlier.status = Tick.READ
+            if earlier is message:
+                break
+        if typing:
+            self._typing[message.phone] = self.now() + TYPING_S
         self.touch()
+
+    def types(self, phone: str) -> bool:
+        """Tell whether that phone shows that the business is typing."""
+        return self._typing.get(phone, 0.0) > self.now()
 
     def window_ends(self, phone: str) -> float | None:
         """When the 24 h window of that chat closes, or None if it is closed."""
@@ -223,9 +240,13 @@ class World:
         self.templates[(template.name, template.language)] = template
         self.touch()
 
-    def _from_template(self, draft: drafts.Draft, template: Template, bubble: rendering.Bubble) -> Message:
+    def _in_bubble(self, draft: drafts.Draft, bubble: rendering.Bubble) -> Message:
         message = self._outbound(draft, text=bubble.text)
         message.header, message.footer, message.buttons = bubble.header, bubble.footer, bubble.buttons
+        return message
+
+    def _from_template(self, draft: drafts.Draft, template: Template, bubble: rendering.Bubble) -> Message:
+        message = self._in_bubble(draft, bubble)
         message.template, message.category, message.code = template.name, template.category, bubble.code
         message.secret = template.category is Category.AUTHENTICATION
         return message
@@ -241,6 +262,7 @@ class World:
             status=Tick.ACCEPTED,
             text=text,
             opaque=draft.opaque,
+            quoted=draft.quoted,
             in_window=self.window_ends(draft.phone) is not None,
         )
 

@@ -29,6 +29,8 @@ Language = Annotated[
 ERRORS = (
     "invalid_phone",
     "invalid_idempotency_key",
+    "key_constraint",
+    "destination_not_allowed",
     "no_active_connection",
     "idempotency_in_progress",
     "idempotency_key_reused",

@@ -57,7 +57,13 @@ SEND_OTP = Endpoint(
     request=OtpBody,
     response=send.Sent,
     statuses=(200, 202),
-    errors=(*send.ERRORS, "template_not_found", "template_not_approved", "not_authentication_template"),
+    errors=(
+        *send.ERRORS,
+        "template_not_found",
+        "template_not_approved",
+        "not_authentication_template",
+        "otp_recipient_limited",
+    ),
     idempotent=True,
     examples={"a code": {"to": "+12818184370", "code": "482913", "template_name": "signup_otp"}},
     answer={
