@@ -88,6 +88,7 @@ async def running(dsn: str, folder: Path, *command: str, **settings: str) -> Asy
         "QUIXESS_WEBHOOK_HTTP": "1",
         "QUIXESS_WEBHOOK_PORTS": "any",
         "QUIXESS_WEBHOOK_NETWORKS": "127.0.0.0/8",
+        "QUIXESS_OTP_PER_RECIPIENT": "1000000/1m",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     environ |= {f"QUIXESS_{name.upper()}": value for name, value in settings.items()}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quixess import settings
-from quixess.settings import Settings, SettingsError
+from quixess.settings import Rate, Settings, SettingsError
 from tests.cli.shell import Shell
 
 READ: dict[str, tuple[str, Any]] = {
@@ -20,6 +20,9 @@ READ: dict[str, tuple[str, Any]] = {
     "QUIXESS_PORT": ("9000", 9000),
     "QUIXESS_SIMULATOR_PORT": ("0", 0),
     "QUIXESS_ALLOWED_HOSTS": ("api.example.com, localhost:8800,", ("api.example.com", "localhost:8800")),
+    "QUIXESS_TRUSTED_PROXIES": ("10.1.0.0/16, ::1/128", (ip_network("10.1.0.0/16"), ip_network("::1/128"))),
+    "QUIXESS_OTP_PER_RECIPIENT": ("1/30s, 5/1h", (Rate(1, 30), Rate(5, 3600))),
+    "QUIXESS_BAD_KEYS_PER_MINUTE": ("100", 100),
     "QUIXESS_GRAPH_VERSION": ("v26.0", "v26.0"),
     "QUIXESS_SEND_TIMEOUT": ("7.5", 7.5),
     "QUIXESS_SEND_LEASE": ("60", 60.0),
@@ -46,6 +49,9 @@ SECRETS = ("QUIXESS_DATABASE_URL", "QUIXESS_KEYRING", "QUIXESS_EGRESS_PROXY_URL"
 BAD = {
     "QUIXESS_PORT": ("-1", "65536", "http", "8800.0"),
     "QUIXESS_SIMULATOR_PORT": ("99999", "any"),
+    "QUIXESS_TRUSTED_PROXIES": ("10.0.0.1/8", "proxy", "any"),
+    "QUIXESS_OTP_PER_RECIPIENT": ("5", "0/1m", "5/0s", "5/10", "-1/1m", "5/10w", "1000001/1m", "5/32d", "none", ","),
+    "QUIXESS_BAD_KEYS_PER_MINUTE": ("0", "-1", "off"),
     "QUIXESS_GRAPH_VERSION": ("25.0", "v25", "latest", "v25.0/../"),
     "QUIXESS_SEND_TIMEOUT": ("0", "-1", "ten", "nan", "inf", "1e12"),
     "QUIXESS_SEND_LEASE": ("0", "half a minute"),

@@ -22,7 +22,7 @@ from quixess.cli import process
 from quixess.cli.process import Roles, Rooms
 from quixess.connections import Facts, Lines
 from quixess.events import directory
-from quixess.settings import Settings
+from quixess.settings import Rate, Settings
 from tests.simulator import driving
 
 OTP = "/api/v1/whatsapp/external/send/otp"
@@ -182,6 +182,8 @@ def settings_for(tmp_path: Path, **more: Any) -> Settings:
         "webhook_networks": (ip_network("127.0.0.0/8"),),
         "retry_ladder": (0.05, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1),
         "unknown_wait": 0.3,
+        "otp_per_recipient": (Rate(1_000_000, 60),),
+        "bad_keys_per_minute": 1_000_000,
         "log_level": "warning",
     }
     return Settings(**(quick | more))

@@ -6,10 +6,15 @@ from starlette.types import ASGIApp
 from quixess import api
 from quixess.access import Keys
 from quixess.api import edge
+from quixess.api.gate import Gate
 from quixess.api.pages import Cursors
+from quixess.api.peers import Peers, Strikes
+from quixess.api.reference import Reference
 from quixess.database.core import Database
 from quixess.intake import Intake
+from quixess.limits import Limits
 from quixess.media.shelf import Shelf
+from quixess.media.uploading import Uploads
 from quixess.messages.receiving import Receiving
 from quixess.messages.sending import Sending
 from quixess.settings import Settings
@@ -18,20 +23,33 @@ from quixess.vault import Keyring
 
 
 def build(
-    settings: Settings, db: Database, keyring: Keyring, sync: Sync, sending: Sending, receiving: Receiving, shelf: Shelf
+    settings: Settings,
+    db: Database,
+    keyring: Keyring,
+    keys: Keys,
+    limits: Limits,
+    sync: Sync,
+    sending: Sending,
+    receiving: Receiving,
+    shelf: Shelf,
+    uploads: Uploads,
 ) -> ASGIApp:
     """Build the application over rooms that are already open."""
+    peers, strikes = Peers(settings.trusted_proxies), Strikes(settings.bad_keys_per_minute)
     rooms = api.Rooms(
         db=db,
         keyring=keyring,
-        keys=Keys(db, keyring),
+        keys=keys,
+        limits=limits,
+        gate=Gate(keys, limits, peers, strikes),
         sending=sending,
         sync=sync,
         shelf=shelf,
+        uploads=uploads,
         cursors=Cursors(keyring),
     )
     doors = Starlette(
-        routes=[*api.routes(rooms), *Intake(db, keyring, receiving).routes()],
+        routes=[*api.routes(rooms), *Reference(api.ENDPOINTS).routes(), *Intake(db, keyring, receiving).routes()],
         exception_handlers=dict(edge.HANDLERS),
     )
     doors.router.redirect_slashes = False  # such a redirect would be built from the Host header

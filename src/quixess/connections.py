@@ -202,6 +202,16 @@ async def number_of(tx: Tx, brand_id: UUID, connection_id: UUID) -> dict[str, st
     return None if row is None else dict(row)
 
 
+async def describe(tx: Tx, brand_id: UUID) -> dict[str, str] | None:
+    """Tell a brand which number it sends from and how that is: the active one, else the newest; None without any."""
+    row = await tx.row(
+        """SELECT phone_number_id, '+' || display_phone AS display_phone, waba_id, state FROM connection
+           WHERE brand_id = $1 ORDER BY state <> 'active', CASE WHEN state = 'active' THEN id END, id DESC LIMIT 1""",
+        brand_id,
+    )
+    return None if row is None else dict(row)
+
+
 async def flag_unauthorized(tx: Tx, brand_id: UUID, connection_id: UUID) -> None:
     """Mark a connection whose token Meta no longer takes: its sends fail at once until an operator reconnects it."""
     await tx.execute(

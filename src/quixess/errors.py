@@ -5,6 +5,7 @@ doors turn it into an RFC 9457 problem body. No error ever carries a value the c
 token in a bad request must not come back in an answer that ends up in somebody's log.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,14 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "invalid_cursor": (400, "The cursor is not valid"),
     "invalid_idempotency_key": (400, "The Idempotency-Key header is not valid"),
     "bsuid_not_supported": (400, "This message needs a phone number"),
+    "media_too_large": (400, "The file is too large for WhatsApp"),
+    "media_type_not_supported": (400, "WhatsApp does not take files of this type"),
+    "media_type_mismatch": (400, "The file is not what it is said to be"),
+    "template_parameters": (400, "The parameters do not fit the template"),
     "not_authentication_template": (400, "The template is not an authentication template"),
+    "media_type_not_supported": (400, "WhatsApp does not take files of this type"),
+    "media_type_mismatch": (400, "The file is of another type than said"),
+    "media_too_large": (400, "The file is too large for WhatsApp"),
     "brand_not_bound": (400, "The API key is not bound to a brand"),
     "conflicting_credentials": (400, "Two different credentials were sent"),
     "missing_api_key": (401, "No API key was sent"),
@@ -25,22 +33,36 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "invalid_signature": (401, "The signature is not valid"),
     "insufficient_scope": (403, "The API key lacks the scope for this"),
     "brand_suspended": (403, "The brand is suspended"),
+    "ip_not_allowed": (403, "The API key may not be used from this address"),
+    "key_constraint": (403, "The API key is not allowed to do this"),
+    "destination_not_allowed": (403, "The API key may not send to this number"),
     "verification_failed": (403, "The verify token does not match"),
     "not_found": (404, "There is nothing here"),
     "no_active_connection": (404, "The brand has no active WhatsApp connection"),
     "template_not_found": (404, "The template is not in the cache"),
+    "event_not_found": (404, "There is no such event"),
+    "replay_not_found": (404, "There is no such replay"),
     "media_not_found": (404, "There is no such file"),
+    "message_not_found": (404, "There is no such message"),
+    "conversation_not_found": (404, "There is no such conversation"),
+    "quoted_message_not_found": (404, "The message is not in this conversation"),
     "method_not_allowed": (405, "The method is not allowed here"),
     "request_timeout": (408, "The request took too long to arrive"),
     "template_not_approved": (409, "The template is not approved"),
+    "recipient_opted_out": (409, "The recipient wants no marketing"),
+    "window_closed": (409, "The customer service window is closed"),
     "idempotency_in_progress": (409, "A request with this Idempotency-Key is still running"),
+    "webhook_not_configured": (409, "No endpoint gets this event"),
+    "delivery_in_progress": (409, "The event is on its way already"),
     "media_failed": (409, "The file could not be fetched"),
+    "payload_expired": (410, "The event is no longer kept"),
     "media_gone": (410, "The file no longer exists"),
     "payload_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The content type is not supported"),
     "range_not_satisfiable": (416, "The file does not reach that far"),
     "idempotency_key_reused": (422, "The Idempotency-Key was used for another request"),
     "rate_limited": (429, "Too many requests"),
+    "otp_recipient_limited": (429, "Too many codes for this number"),
     "whatsapp_rate_limited": (429, "WhatsApp asks to slow down"),
     "headers_too_large": (431, "The headers are too large"),
     "internal_error": (500, "Something went wrong on our side"),
@@ -76,7 +98,7 @@ class QuixessError(Exception):
     """An error that a caller may see. `code` must stand in `CATALOGUE`; `detail` says what to do about it.
 
     `extra` goes into the problem body as it is, so it may hold only what the caller is allowed to read.
-    `retry_after_s` becomes a Retry-After header, in whole seconds.
+    `retry_after_s` becomes a Retry-After header, in whole seconds; `headers` go along as they are.
     """
 
     def __init__(
@@ -87,6 +109,7 @@ class QuixessError(Exception):
         errors: tuple[FieldError, ...] = (),
         retry_after_s: int | None = None,
         extra: dict[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.status, self.title = CATALOGUE[code]
@@ -95,6 +118,18 @@ class QuixessError(Exception):
         self.errors = errors
         self.retry_after_s = retry_after_s
         self.extra = extra or {}
+        self.headers = headers or {}
+
+    def with_headers(self, headers: Mapping[str, str]) -> "QuixessError":
+        """Make the same error with these headers: one error may answer many requests at once."""
+        return QuixessError(
+            self.code,
+            self.detail,
+            errors=self.errors,
+            retry_after_s=self.retry_after_s,
+            extra=self.extra,
+            headers=headers,
+        )
 
 
 def invalid(pointer: str, code: str, detail: str) -> QuixessError:

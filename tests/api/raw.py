@@ -25,14 +25,14 @@ class Answer:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[int]:
-    """Run an application under uvicorn with httptools in this process; gives the port.
+async def serving(app: ASGIApp, *, http: Any = "httptools") -> AsyncIterator[int]:
+    """Run an application under uvicorn with httptools, or a protocol made of it, in this process; gives the port.
 
     Started and stopped without `serve`, which takes the signals and looks up only every tenth of a second.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        app, http=http, ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
     )
     config.load()
     server = uvicorn.Server(config)

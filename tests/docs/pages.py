@@ -16,14 +16,15 @@ def read(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
 
-def blocks(page: str, language: str, holding: str = "") -> list[str]:
-    """Give the blocks of code in a language that hold a text."""
-    return [code for name, code in _BLOCK.findall(read(page)) if name == language and holding in code]
+def blocks(page: str, language: str, holding: str = "", under: str = "") -> list[str]:
+    """Give the blocks of code in a language that hold a text, of the whole page or of a section."""
+    text = section(page, under) if under else read(page)
+    return [code for name, code in _BLOCK.findall(text) if name == language and holding in code]
 
 
-def block(page: str, language: str, holding: str) -> str:
+def block(page: str, language: str, holding: str, under: str = "") -> str:
     """Give the one block of code that holds a text."""
-    (found,) = blocks(page, language, holding)
+    (found,) = blocks(page, language, holding, under)
     return found
 
 

@@ -9,7 +9,6 @@ import pytest
 import typer.main
 
 from quixess import api, cli, settings
-from quixess.access import Scope
 from quixess.api.send.otp import OtpBody
 from quixess.errors import CATALOGUE
 from quixess.events import directory, endpoints, health, trials, windows, wishes
@@ -142,14 +141,6 @@ def test_every_field_of_a_send_is_listed_with_its_limits() -> None:
         limits: dict[str, int] = next((one for one in field.get("anyOf", [field]) if one.get("type") == "string"), {})
         numbers = {str(limits[limit]) for limit in ("minLength", "maxLength") if limit in limits}
         assert numbers <= set(re.findall(r"\d+", told[name][3])), name
-
-
-def test_every_endpoint_and_every_scope_is_listed_now_or_for_later() -> None:
-    now = {tuple(row[:2]) for row in pages.rows(pages.section("docs/api.md", "# The API").partition("\n## ")[0])}
-    later = pages.section("docs/api.md", "## What comes later")
-
-    assert now == {(f"`{one.method} {one.path}`", f"`{one.scope}`") for one in api.ENDPOINTS}
-    assert {scope for _, scope in now} | {row[1] for row in pages.rows(later)} == {f"`{scope}`" for scope in Scope}
 
 
 def test_the_ladder_in_words_is_the_ladder_of_the_settings() -> None:

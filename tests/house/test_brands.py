@@ -14,8 +14,6 @@ from tests.house.source import ROOMS, Module, Verb, dotted, modules, snippet, te
 
 # Verbs that work for all brands at once, each with the reason why that is right. Review every new line here.
 FOR_ALL_BRANDS: dict[str, str] = {
-    "access.extend_scopes": "An operator's act on a global table; the audit row takes the brand of the key's own row.",
-    "access.revoke_key": "An operator's act on a global table; the audit row takes the brand of the key's own row.",
     "connections.find_numbers": "Tells which brand a number belongs to: joined by the brand in its row of `number`.",
     "events.queue.due_endpoints": "The claim serves all brands; a row of endpoint_due names its brand.",
     "events.queue.find_forgotten": "The net under all brands; each endpoint's brand stands in its own row.",

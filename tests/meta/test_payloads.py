@@ -41,11 +41,31 @@ def test_a_template_without_variables_has_no_components() -> None:
     assert message["template"] == {"name": "hello", "language": {"code": "en"}}
 
 
-def test_a_text_may_quote_another_message() -> None:
-    message = json.loads(payloads.text("+1555", 'Grüße "😀" \n', True, "wamid.X", "o"))
-    assert message["text"] == {"body": 'Grüße "😀" \n', "preview_url": True}
-    assert message["context"] == {"message_id": "wamid.X"}
+def test_a_free_form_message_may_quote_another() -> None:
+    content = {"body": 'Grüße "😀" \n', "preview_url": True}
+    assert json.loads(payloads.freeform("text", content, "+1555", None, "wamid.X", "o")) == {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": "+1555",
+        "type": "text",
+        "text": content,
+        "biz_opaque_callback_data": "o",
+        "context": {"message_id": "wamid.X"},
+    }
 
 
-def test_a_text_that_quotes_nothing_has_no_context() -> None:
-    assert "context" not in json.loads(payloads.text("+1555", "hi", False, None, "o"))
+def test_a_message_that_quotes_nothing_has_no_context() -> None:
+    assert "context" not in json.loads(payloads.freeform("text", {"body": "hi"}, "+1555", None, None, "o"))
+
+
+def test_a_user_id_is_a_recipient_and_never_stands_in_to() -> None:
+    message = json.loads(payloads.freeform("contacts", [{}], None, "US.13491208655302741918", None, "o"))
+    assert message["recipient"] == "US.13491208655302741918"
+    assert "to" not in message
+    assert message["contacts"] == [{}]
+
+
+def test_a_note_of_reading_shows_typing_only_when_asked() -> None:
+    note = {"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.X"}
+    assert json.loads(payloads.mark_read("wamid.X")) == note
+    assert json.loads(payloads.mark_read("wamid.X", typing=True)) == note | {"typing_indicator": {"type": "text"}}

@@ -62,6 +62,7 @@ _RULES = tuple(
         (r"Expected `([^`]+)`(?:, got `.*`)?", "wrong_type", "must be {0}"),
         (r"(?:Number|Integer value) out of range", "out_of_range", "is a number out of range"),
         (r"Invalid RFC3339 .*", "format", "must be a time in RFC 3339"),
+        (r"Expected `\w+` with a timezone component", "format", "must be a time with its zone, such as Z"),
         (r"Invalid (?:enum )?value .*", "not_allowed", "must be one of {allowed}"),
         (r"Invalid .*", "format", "has the wrong form"),
     )
@@ -89,6 +90,15 @@ def decode(raw: bytes, content_type: str | None, model: type[T]) -> T:
         return msgspec.convert(tree, model, str_keys=True)
     except msgspec.ValidationError as error:
         raise explain(error, model) from None
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing is asked for: leave the body out, or send `{}`."""
+
+
+def decode_optional(raw: bytes, content_type: str | None, model: type[T]) -> T:
+    """Read a body that may be left out: none at all is a model without members. Raises as `decode` does."""
+    return decode(raw, content_type, model) if raw else model()
 
 
 def content_type(request: Request) -> str | None:
@@ -271,7 +281,7 @@ def _allowed(kinds: list[inspect.Type]) -> str:
             values += [str(value) for value in part.values]
         elif isinstance(part, inspect.EnumType):
             values += [str(member.value) for member in part.cls]
-    return ", ".join(sorted(values))
+    return ", ".join(sorted(set(values)))
 
 
 def _called(pointer: str) -> str:

@@ -8,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from quixess.access import Keys, Scope
-from quixess.api.gate import AnyKey, Pass
+from quixess.api.gate import AnyKey, Gate, Pass
 from quixess.api.pages import Cursors
 from quixess.database.core import Database
+from quixess.limits import Limits
 from quixess.media.shelf import Shelf
+from quixess.media.uploading import Uploads
 from quixess.messages.sending import Sending
 from quixess.templates import Sync
 from quixess.vault import Keyring
@@ -26,9 +28,12 @@ class Rooms:
     db: Database
     keyring: Keyring
     keys: Keys
+    limits: Limits
+    gate: Gate
     sending: Sending
     sync: Sync
     shelf: Shelf
+    uploads: Uploads
     cursors: Cursors
 
 
@@ -39,6 +44,7 @@ class Endpoint:
     `request` is the struct of a JSON body, `query` that of the query, None where there is none; `upload` names the
     part of a multipart body that is a file. `response` is a struct, or bytes for a file; `statuses` are those of
     success. `examples` are bodies that are asked with, by name, `answer` is what comes back. `counted` are the 12.
+    With `whole_path` the `{id}` may hold slashes, as a wamid does.
     """
 
     id: str
@@ -60,6 +66,7 @@ class Endpoint:
     examples: Mapping[str, Any] = field(default_factory=dict)
     answer: Any = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    whole_path: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.scope, (Scope, AnyKey)):
@@ -69,3 +76,8 @@ class Endpoint:
     def route(self) -> str:
         """The whole path, such as `/api/v1/whatsapp/external/messages/{id}`."""
         return self.prefix + self.path
+
+    @property
+    def pattern(self) -> str:
+        """The whole path as the router matches it."""
+        return self.route.replace("{id}", "{id:path}") if self.whole_path else self.route

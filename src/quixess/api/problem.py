@@ -46,6 +46,7 @@ def _headers(error: QuixessError, length: int) -> list[Header]:
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % length)]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    headers += [(name.lower().encode("ascii"), value.encode("ascii")) for name, value in error.headers.items()]
     if error.status == 401:
         headers.append((b"www-authenticate", b'ApiKey realm="api"'))
     return headers

@@ -12,7 +12,7 @@ import typer
 import uvloop
 
 from quixess import settings, simulator
-from quixess.cli import commands, endpoints, events, ground, notices, paint, process, supervisor
+from quixess.cli import commands, endpoints, events, ground, keys, notices, paint, process, supervisor
 from quixess.database import migrate
 from quixess.errors import QuixessError
 from quixess.vault import VaultError
@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(commands.brands, name="brand")
-app.add_typer(commands.keys, name="key")
+app.add_typer(keys.keys, name="key")
 app.add_typer(endpoints.endpoint, name="endpoint")
 app.add_typer(events.events, name="events")
 app.add_typer(commands.bodies, name="intake")

@@ -17,6 +17,8 @@ import structlog
 import uvicorn
 
 from quixess import app, connections, failpoints, logs, vault, worker
+from quixess.access import Keys
+from quixess.cli.protocol import PatientProtocol
 from quixess.connections import Lines
 from quixess.database import migrate
 from quixess.database.core import Database
@@ -24,9 +26,11 @@ from quixess.events import outward
 from quixess.events.delivery import Deliveries
 from quixess.events.outward import Policy, Sender
 from quixess.events.replaying import Replays
+from quixess.limits import Limits
 from quixess.media.fetching import Fetching
 from quixess.media.shelf import Shelf
 from quixess.media.store import Disk
+from quixess.media.uploading import Uploads
 from quixess.messages.receiving import Receiving
 from quixess.messages.sending import Sending
 from quixess.messages.settling import Settling
@@ -55,12 +59,15 @@ class Rooms:
 
     db: Database
     keyring: Keyring
+    keys: Keys
+    limits: Limits
     sync: Sync
     sending: Sending
     receiving: Receiving
     deliveries: Deliveries | None
     settling: Settling | None
     shelf: Shelf
+    uploads: Uploads
     fetching: Fetching | None
 
 
@@ -79,6 +86,7 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
     """
     logs.configure(settings.log_level, json=settings.log_json or not sys.stderr.isatty())
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # we say ourselves what starts and stops
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a bad form is its sender's affair
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # and when PostgreSQL is away, without a traceback a try
     failpoints.arm(settings.fail_at)
     raise_file_limit()
@@ -185,8 +193,17 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
             keep_days=settings.media_days,
         )
     sync = Sync(db, keyring, lines, deliveries)
+    limits = Limits(db)
     sending = Sending(
-        db, keyring, lines, sync, deliveries, lease_s=settings.send_lease, unknown_wait_s=settings.unknown_wait
+        db,
+        keyring,
+        lines,
+        sync,
+        deliveries,
+        limits,
+        lease_s=settings.send_lease,
+        unknown_wait_s=settings.unknown_wait,
+        otp_rates=settings.otp_per_recipient,
     )
     receiving = Receiving(
         db,
@@ -196,7 +213,10 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
         works=roles.worker,
         on_media=fetching.wake if fetching is not None else None,
     )
-    return Rooms(db, keyring, sync, sending, receiving, deliveries, settling, Shelf(db, files), fetching)
+    keys = Keys(db, keyring)
+    shelf = Shelf(db, files)
+    uploads = Uploads(db, keyring, lines, files, shelf, keep_days=settings.media_days)
+    return Rooms(db, keyring, keys, limits, sync, sending, receiving, deliveries, settling, shelf, uploads, fetching)
 
 
 async def _loops(settings: Settings, rooms: Rooms) -> None:
@@ -224,8 +244,19 @@ async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
     host, port = listener.getsockname()[:2]
     server = _Server(
         uvicorn.Config(
-            app.build(settings, rooms.db, rooms.keyring, rooms.sync, rooms.sending, rooms.receiving, rooms.shelf),
-            http="httptools",
+            app.build(
+                settings,
+                rooms.db,
+                rooms.keyring,
+                rooms.keys,
+                rooms.limits,
+                rooms.sync,
+                rooms.sending,
+                rooms.receiving,
+                rooms.shelf,
+                rooms.uploads,
+            ),
+            http=PatientProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -270,6 +301,8 @@ async def _drain(rooms: Rooms) -> None:
         async with asyncio.timeout(_DRAIN_S):
             await rooms.receiving.stop()
             await rooms.sending.close()
+            await rooms.uploads.close()
+            await rooms.keys.close()
             if rooms.deliveries is not None:
                 await rooms.deliveries.stop()
             if rooms.fetching is not None:

@@ -1,0 +1,43 @@
+"""What the pages in `docs/` tell, as the gateway shows it: errors with their fix, events, checks of signatures.
+
+The pages are written by people and are not installed; `told.json` is, and is made from them by
+`python -m tests.docs.writing`. A test compares the two.
+"""
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from quixess.errors import CATALOGUE
+
+
+class Remedy(msgspec.Struct, frozen=True):
+    """An error in words, in Markdown: where it comes from, what to do, whether the same request can succeed later."""
+
+    cause: str
+    fix: str
+    again: str
+
+
+class Told(msgspec.Struct, frozen=True):
+    """`errors` by code, `events` by type (one whole example of each), `signatures` by language, in the order of pages."""
+
+    errors: Mapping[str, Remedy]
+    fields: Mapping[str, str]
+    events: Mapping[str, Any]
+    signatures: Mapping[str, str]
+
+
+def remedy(code: str) -> Remedy:
+    """Give the words for a code of the catalogue; its title alone until somebody has written more."""
+    return TOLD.errors.get(code) or Remedy(*([CATALOGUE[code][1] + "."] * 2), "no")
+
+
+def _read() -> Told:
+    text = (resources.files(__package__) / "told.json").read_bytes()
+    return msgspec.json.decode(text, type=Told)
+
+
+TOLD = _read()
