@@ -16,7 +16,6 @@ from quixess.errors import QuixessError
 
 _SECOND = 1_000_000  # buckets count microseconds
 _JITTER = 0.2
-_SWEEP_ROWS = 50_000
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
@@ -113,12 +112,12 @@ async def levels(tx: Tx, wants: Sequence[Want]) -> list[Level]:
     return [_level(want, *found[want.bucket]) for want in wants]
 
 
-async def sweep(tx: Tx) -> int:
-    """Delete buckets that have been full for an hour, at most 50,000 at once, and return how many."""
+async def sweep(tx: Tx, most: int) -> int:
+    """Delete buckets that have been full for an hour, at most so many, and return how many."""
     done = await tx.execute(
         f"""DELETE FROM rate_bucket WHERE ctid = ANY (ARRAY(
               SELECT ctid FROM rate_bucket WHERE tat < {_NOW} - $1::bigint LIMIT $2 FOR UPDATE SKIP LOCKED))""",
-        3600 * _SECOND, _SWEEP_ROWS,
+        3600 * _SECOND, most,
     )  # fmt: skip
     return int(done.rpartition(" ")[2])
 

@@ -55,7 +55,7 @@ async def run(rooms: Rooms) -> None:
         async with rooms.db.transaction() as tx:
             await idempotency.sweep(tx)
             await notices.sweep(tx)
-            await limits.sweep(tx)
+        await sweep_buckets(rooms.db)
         await retention.enforce(rooms.db, rooms.keep)
 
     async def look_at_clock() -> None:
@@ -72,6 +72,14 @@ async def run(rooms: Rooms) -> None:
         loops.create_task(_repeat("clock", look_at_clock, _CLOCK_EVERY_S))
         loops.create_task(_repeat("upkeep", upkeep, _UPKEEP_EVERY_S))
         loops.create_task(_repeat("media sweep", rooms.fetching.sweep, _UPKEEP_EVERY_S))
+
+
+async def sweep_buckets(db: Database, most: int = 50_000) -> None:
+    """Delete every bucket of rate limits that nobody uses any more, `most` in a transaction."""
+    while True:
+        async with db.transaction() as tx:
+            if await limits.sweep(tx, most) < most:
+                return
 
 
 async def check_clock(db: Database, now: datetime) -> float:

@@ -14,6 +14,8 @@ from quixess.access import Scope
 from quixess.cli import process
 from quixess.cli.process import Roles
 from quixess.database import ids
+from quixess.database.core import Tx
+from quixess.errors import QuixessError
 from tests.api import raw
 from tests.database import outage
 from tests.world import CODE, OTP, PHONE, Answer, World, building
@@ -140,6 +142,31 @@ async def test_whatever_is_wrong_with_a_key_the_answer_is_the_same(world: World)
     assert answers[0][0] == 401
     assert answers[0][2]["code"] == "invalid_api_key"
     await expect_nothing_sent(world)
+
+
+# 9
+async def test_an_unknown_a_revoked_and_an_expired_key_cost_the_same_work(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever measures learns nothing: each is hashed, looked for once under each pepper, and not found."""
+    revoked, expired = await world.mint(), await world.mint(expires_in=timedelta(days=-1))
+    await revoke(world, revoked)
+    work: list[str] = []
+    rows = Tx.rows
+
+    async def counted(tx: Tx, sql: str, *arguments: Any) -> Any:
+        work.append(sql)
+        return await rows(tx, sql, *arguments)
+
+    monkeypatch.setattr(Tx, "rows", counted)
+    costs = []
+    for key in (access.make_secret(), revoked, expired, access.make_secret()):
+        work.clear()
+        with pytest.raises(QuixessError, match="invalid_api_key"):
+            await world.rooms.keys.authenticate(key.encode())
+        costs.append([sql for sql in work if "api_key" in sql])
+    assert costs == [costs[0]] * 4
+    assert len(costs[0]) == 1
 
 
 # 5

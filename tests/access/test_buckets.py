@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quixess import limits
+from quixess import limits, worker
 from quixess.database.core import Database
 from quixess.limits import Level, Limits, Verdict, Want
 
@@ -129,11 +129,12 @@ async def test_buckets_in_another_order_lock_nobody_out(dsn: str) -> None:
         await second.close()
 
 
-async def test_a_bucket_that_is_full_again_for_an_hour_is_swept(db: Database) -> None:
-    await take(db, [want("idle")], [want("busy")])
-    async with db.transaction() as tx:
-        await tx.execute("UPDATE rate_bucket SET tat = tat - 7200 * 1000000::bigint WHERE key = 'idle'")
-        assert await limits.sweep(tx) == 1
+async def test_buckets_that_have_been_full_for_an_hour_are_swept_however_many(db: Database) -> None:
+    await take(db, *[[want(f"idle {number}")] for number in range(7)])
+    await pass_time(db, 2 * HOUR)
+    await take(db, [want("busy")])
+    await worker.sweep_buckets(db, most=3)
+    async with db.statement() as tx:
         assert [row["key"] for row in await tx.rows("SELECT key FROM rate_bucket")] == ["busy"]
 
 

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
+
+from quixess.api import EXTERNAL
 from tests.world import World, eventually
 
 
@@ -27,11 +30,20 @@ async def live(world: World) -> Past:
     await world.customer_says("Hi there")
     told = await eventually(lambda: world.receiver.of_type("message.received"))
     event = told[0]
+    form = aiohttp.FormData()
+    form.add_field("file", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + bytes(500), filename="photo.jpg")
+    headers = {"X-API-Key": world.key}
+    async with world.http.post(f"{world.url}{EXTERNAL}/media", data=form, headers=headers) as answer:
+        file = await answer.json()
+    body = {"event_ids": [event["id"]]}
+    job = (await world.call("POST", f"{EXTERNAL}/webhook-events/replay", body=body)).json
     return Past(
         {
             "msg": [sent["id"], event["data"]["message_id"]],
             "cnv": [sent["conversation_id"]],
             "evt": [event["id"]],
+            "med": [file["id"]],
+            "rpl": [job["job_id"]],
             "name": ["signup_otp"],
         }
     )

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from quixess.api import edge
+from quixess.api import ENDPOINTS, edge
 from quixess.api.edge import Stream
 from tests.api import raw
 
@@ -114,3 +114,7 @@ async def test_a_handler_that_reads_nothing_answers_at_once_and_the_next_request
         assert (await wire.answer()).status == 500
         await wire.write(b"x" * 90 + raw.request("POST", "/count", body=b"four"))
         assert (await wire.answer()).json() == {"length": 4, "longest": 4}
+
+
+def test_every_endpoint_that_takes_a_file_is_streamed_and_no_other() -> None:
+    assert set(edge.STREAMS) == {endpoint.route for endpoint in ENDPOINTS if endpoint.upload}

@@ -3,7 +3,6 @@
 Numbers in comments are the lines of our list of attacks.
 """
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from aiohttp import web
 
 from tests.crash.processes import site_over
 from tests.media import files, uploads
-from tests.world import Answer, World, serving
+from tests.world import Answer, World, eventually, serving
 
 MB = 1024 * 1024
 NAMED = 'form-data; name="file"; filename="a.jpg"'
@@ -192,9 +191,7 @@ async def test_a_caller_that_hangs_up_leaves_nothing(world: World) -> None:
     with pytest.raises(aiohttp.ClientError):
         await post(world, half(), headers)
 
-    async with asyncio.timeout(10):
-        while files.drafts(world):
-            await asyncio.sleep(0.01)
+    await eventually(lambda: not files.drafts(world))
     assert await nothing_is_left(world)
 
 
@@ -228,9 +225,9 @@ async def test_the_largest_file_passes_through_a_process_whose_memory_stays_smal
             assert got.status == 200, await got.text()
         before = _peak_kb(site.first.pid)
 
-        with large.open("rb") as file:
-            form: Any = aiohttp.FormData()
-            form.add_field("file", file, filename="large.pdf", content_type="application/pdf")
+        with large.open("rb") as whole:
+            form = aiohttp.FormData()
+            form.add_field("file", whole, filename="large.pdf", content_type="application/pdf")
             async with site.http.post(site.first.url + uploads.PATH, data=form, headers=headers) as got:
                 assert got.status == 200, await got.text()
                 assert (await got.json())["size"] == 100 * MB

@@ -107,7 +107,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a long id": (buttons(("x" * 257, "A")), f"{ACTION}/buttons/0/reply/id", "too_long"),
     "twin buttons": (buttons(("a", "A"), ("a", "B")), f"{ACTION}/buttons/1/reply/id", "repeated"),
     "a list under an image": (
-        listed(rows(1), header={"type": "image", "image": {"id": MEDIA}}),
+        said(
+            "x",
+            "list",
+            {"button": "B", "sections": [{"rows": rows(1)}]},
+            header={"type": "image", "image": {"id": MEDIA}},
+        ),
         "/interactive/header/type",
         "not_allowed",
     ),

@@ -1,5 +1,6 @@
 """POST /send/reply: whom it goes to, from which number, and only while the window is open."""
 
+import time
 from typing import Any
 
 from quixess import connections
@@ -205,10 +206,8 @@ async def second_number(world: World) -> Facts:
 
 async def test_the_answer_goes_out_from_the_number_that_was_written_to(world: World) -> None:
     other = await second_number(world)
-    await hooks.post(
-        world, hooks.body(world, [hooks.change(world, number=other.phone_number_id, messages=[hooks.text()])])
-    )
-    await hooks.rest(world)
+    said = hooks.text(at=int(time.time()) - 60)
+    await hooks.tell(world, number=other.phone_number_id, messages=[said])
 
     told = problem(await reply(world), 502, "whatsapp_error")
     assert "999000999" in told["whatsapp_error"]["error"]["message"]

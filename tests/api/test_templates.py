@@ -4,7 +4,6 @@ from typing import Any
 
 from quixess import access
 from quixess.database import ids
-from tests.api import connecting
 from tests.api.catalogues import TEMPLATES, make, refetch
 from tests.world import Answer, World, connect
 
@@ -43,7 +42,7 @@ async def test_a_template_is_shown_whole_with_what_a_sender_must_fill(world: Wor
         "parameters": {},
         "updated_at": "",
     }
-    assert [part["type"] for part in one["components"]] == ["BODY", "BUTTONS"]
+    assert [part["type"] for part in one["components"]] == ["BODY", "FOOTER", "BUTTONS"]
     assert [part["name"] for part in one["parameters"]["body"]] == ["1"]
 
 
@@ -163,7 +162,6 @@ async def test_templates_of_another_brand_are_like_templates_of_nobody(world: Wo
     assert error(theirs) == error(await world.call("GET", f"{TEMPLATES}/nobodys"))
     assert await listed(world, "search=theirs&status=all") == []
     assert (await world.call("GET", f"{TEMPLATES}/theirs", key=key)).status == 200
-    await connecting.reconnect(world, world.meta.base_url)
 
 
 async def test_templates_need_their_scope(world: World) -> None:

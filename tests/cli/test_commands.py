@@ -115,6 +115,50 @@ async def test_a_key_is_minted_shown_once_extended_and_revoked(quixess: Shell) -
     assert "revoked: mint a new one" in await quixess.refused("key", "scope", row[0], "--add", Scope.REPLY)
 
 
+async def test_a_key_is_narrowed_shown_and_rotated(quixess: Shell) -> None:
+    await quixess.good("brand", "create", "Bordercart")
+    made = await quixess.good(
+        "key", "create", "--scope", Scope.SEND_OTP, "--template", "signup_otp", "--template", "login_otp", "--to", "de",
+        "--to", "+1", "--ip", "203.0.113.7", "--ip", "::ffff:10.0.0.0/104", "--requests-per-minute", "60",
+        "--messages-per-day", "1000",
+    )  # fmt: skip
+    (row,) = (await quixess.good("key", "list")).words
+    assert row[4:6] == ["never", "templates,destinations,ip_allow,requests_per_minute,messages_per_day"]
+    shown = dict(line.split(maxsplit=1) for line in (await quixess.good("key", "show", row[0])).lines[1:])
+    assert shown["templates"] == "signup_otp, login_otp"
+    assert shown["destinations"] == "DE, 1"
+    assert shown["ip_allow"] == "203.0.113.7/32, 10.0.0.0/8"
+    assert (shown["requests_per_minute"], shown["messages_per_day"]) == ("60", "1000")
+
+    rotated = await quixess.good("key", "rotate", row[0], "--overlap", "2h")
+    assert re.fullmatch(r"qxs_[0-9A-Za-z]{46}\n", rotated.out)
+    assert rotated.out != made.out
+    assert "last used never" in rotated.err
+    old, new = (await quixess.good("key", "list")).words
+    assert (old[3], new[3]) == ("until", "active")
+    assert new[-2] == old[-2] == row[-2]
+    assert new[0] in (await quixess.good("key", "show", old[0])).out
+    assert "was rotated to" in await quixess.refused("key", "rotate", old[0])
+    for overlap in ("1", "2w", "-1h", "31d", ""):
+        await quixess.refused("key", "rotate", new[0], "--overlap", overlap)
+
+
+async def test_constraints_that_cannot_be_are_refused_and_the_text_says_which(quixess: Shell) -> None:
+    await quixess.good("brand", "create", "Bordercart")
+    for option, value, said in (
+        ("--template", "Signup OTP", "templates"),
+        ("--to", "Germany", "destinations"),
+        ("--to", "4", "'4' is no destination"),
+        ("--to", "XX", "'XX' is no destination"),
+        ("--ip", "10.0.0.1/8", "'10.0.0.1/8' is no network"),
+        ("--ip", "office", "'office' is no network"),
+        ("--requests-per-minute", "0", "requests_per_minute"),
+        ("--messages-per-day", "1000001", "messages_per_day"),
+    ):
+        assert said in await quixess.refused("key", "create", "--scope", Scope.REPLY, option, value), value
+    assert (await quixess.good("key", "list")).words == []
+
+
 async def test_what_cannot_be_minted_is_refused(quixess: Shell) -> None:
     assert "no brand yet: `quixess brand create NAME`" in await quixess.refused("key", "create", "--scope", "x")
     for name in ("Bordercart", "Rival"):
@@ -135,6 +179,8 @@ async def test_what_is_no_key_cannot_be_changed(quixess: Shell) -> None:
     assert "by its key_… id" in await quixess.refused("key", "revoke", "key_1")
     assert "no such key" in await quixess.refused("key", "revoke", stranger)
     assert "no such key" in await quixess.refused("key", "scope", stranger, "--add", Scope.REPLY)
+    assert "no such key" in await quixess.refused("key", "show", stranger)
+    assert "no such key" in await quixess.refused("key", "rotate", stranger)
 
 
 # Endpoints and events --------------------------------------------------------------------------------------------

@@ -62,12 +62,13 @@ async def test_messages_go_by_the_month_and_their_wamids_with_them(db: Database,
     for back in (0, 200, 500):
         await partitions.ensure(owner, (now - back * DAY).date())
         message_id = await put(db, "message", now - back * DAY)
+        await put(db, "message_word", now - back * DAY)
         await db_execute(
             db, "INSERT INTO wamid (connection_id, wamid, brand_id, message_id) VALUES ($1, $2, $1, $3)",
             uuid4(), f"wamid.{back}", message_id,
         )  # fmt: skip
     await retention.enforce(db, KEEP, now)
-    assert await count(owner, "message") == 2
+    assert await count(owner, "message") == await count(owner, "message_word") == 2
     assert [row["wamid"] for row in await owner.fetch("SELECT wamid FROM wamid ORDER BY 1")] == ["wamid.0", "wamid.200"]
 
 

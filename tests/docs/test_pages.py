@@ -11,7 +11,7 @@ import typer.main
 from quixess import api, cli, settings
 from quixess.api.send.otp import OtpBody
 from quixess.errors import CATALOGUE
-from quixess.events import directory, endpoints, health, trials, windows, wishes
+from quixess.events import directory, endpoints, health, listing, replays, trials, windows, wishes
 from quixess.events.delivery import _JITTER
 from quixess.meta import codes
 from quixess.settings import Settings
@@ -182,6 +182,9 @@ def test_the_numbers_of_the_page_of_events_are_those_of_the_source() -> None:
         f"{wishes.LONGEST_SCHEDULE_S / 86_400:.0f} days in all"
     ) in text
     assert f"up to {directory.LONGEST_OVERLAP.days} days" in text
+    assert f"may start {replays.MOST_A_MINUTE} jobs a minute" in text
+    assert f"test its endpoints {trials.MOST_A_MINUTE} times" in text
+    assert f"looks at {listing.LOOK:,} events at most" in text
 
 
 def _default(name: str) -> str:

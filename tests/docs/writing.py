@@ -77,7 +77,7 @@ def signatures() -> dict[str, str]:
 def api_page() -> str:
     """Write docs/api.md: what people wrote, with the parts that are made between their marks."""
     parts = {"endpoints": listed(), "scopes": scopes(), "errors": statuses(), "reference": reference()}
-    return _MARKED.sub(lambda found: f"{found[1]}\n{parts[found[2]]}\n{found[3]}", pages.read("docs/api.md"))
+    return _MARKED.sub(lambda found: f"{found[1]}\n\n{parts[found[2]]}\n\n{found[3]}", pages.read("docs/api.md"))
 
 
 def listed() -> str:
@@ -164,7 +164,7 @@ def _cell(text: str) -> str:
 
 def shown(endpoint: api.Endpoint) -> str:
     """Name an endpoint as the pages do: without the address that all share."""
-    return f"{endpoint.method} {endpoint.path if endpoint.prefix == api.EXTERNAL else endpoint.route}"
+    return f"{endpoint.method} {endpoint.shown}"
 
 
 def needs(endpoint: api.Endpoint) -> str:

@@ -40,17 +40,17 @@ async def test_a_table_that_is_locked_delays_a_send_or_refuses_it_and_never_doub
     stuck = await asyncpg.connect(world.dsn)
     async with stuck.transaction():
         await stuck.execute("LOCK TABLE message IN ACCESS EXCLUSIVE MODE")
-        refused = await asyncio.gather(*(world.send_otp(idempotency_key=f"stuck-{n}") for n in range(5)))
+        refused = await asyncio.gather(*(world.send_otp(idempotency_key=f"stuck-{n}") for n in range(2)))
         assert {(answer.status, answer.json["code"]) for answer in refused} <= {
             (503, "database_unavailable"),
             (503, "overloaded"),
         }
         assert await world.sends() == []
     await stuck.close()
-    for n in range(5):
+    for n in range(2):
         assert (await world.send_otp(idempotency_key=f"stuck-{n}")).status == 200
         assert (await world.send_otp(idempotency_key=f"stuck-{n}")).headers["Idempotent-Replayed"] == "true"
-    assert len(await world.sends()) == 5
+    assert len(await world.sends()) == 2
 
 
 @pytest.fixture

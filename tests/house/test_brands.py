@@ -21,6 +21,7 @@ FOR_ALL_BRANDS: dict[str, str] = {
     "events.replaying.Replays.run_once": "The jobs of all brands in turns; each step takes the brand of its job.",
     "connections.find_accounts": "Tells which brands a WABA belongs to: joined by the brand in its rows of `number`.",
     "media.catalogue.forget": "Retention over all brands; each delete goes by the brand and the id of the row found.",
+    "media.handles.forget_unfinished": "The sweep of all brands; what goes is nobody's yet, and by its age alone.",
     "media.catalogue.unnamed": "Asks whether any brand still names a hash, and tells no one whose.",
     "messages.settling.Settling.run_once": "The sweep over all brands; every write goes by the brand of the row found.",
     "notices.keeping.sweep": "Upkeep of all brands; how long is read from the row of the brand.",

@@ -13,6 +13,8 @@ from quixess import access, connections
 from quixess.connections import Connection
 from quixess.database import ids
 from quixess.errors import QuixessError
+from quixess.media import sweeping
+from quixess.media.store import Disk
 from tests.api import connecting
 from tests.media import files, uploads
 from tests.world import World, eventually, serving
@@ -49,6 +51,14 @@ async def test_the_same_bytes_twice_are_two_files_and_one_on_disk(world: World) 
 
     assert one.json["id"] != two.json["id"]
     assert files.on_disk(world) == [files.digest(files.JPEG)]
+
+
+async def test_an_upload_ages_like_a_customers_file_and_takes_metas_ids_along(world: World) -> None:
+    await uploads.upload(world)
+    await world.rows("UPDATE media SET created_at = now() - interval '91 days'")
+
+    assert await sweeping.sweep(world.rooms.db, Disk(files.folder(world)), keep_days=90) == (1, 1)
+    await _nothing_is_left(world)
 
 
 async def handle(world: World, media_id: UUID, connection: Connection | None = None) -> Any:

@@ -146,3 +146,11 @@ async def test_a_reset_forgets_files_and_their_faults(simulator: driving.Simulat
 
     assert (await simulator.graph("GET", media_id)).status == 400
     assert (await simulator.lever("media/faults"))["data"] == []
+
+
+async def test_a_sticker_may_be_larger_when_it_moves_and_no_file_is_empty(simulator: driving.Simulator) -> None:
+    still, moving = (b"RIFF\x24\x00\x00\x00WEBP" + kind + bytes(200 * 1024) for kind in (b"VP8 ", b"ANIM"))
+
+    assert (await upload(simulator, data=moving, kind="image/webp")).status == 200
+    assert (await upload(simulator, data=still, kind="image/webp")).json["error"]["code"] == 131053
+    assert (await upload(simulator, data=b"")).json["error"]["code"] == 131053

@@ -67,6 +67,18 @@ def test_amounts_and_dates_go_out_as_meta_writes_them() -> None:
     assert templates.render(template, [made])["body"] == "$1 by May 5."
 
 
+def test_a_typed_value_has_the_member_that_its_type_names_and_no_other() -> None:
+    money, day = {"fallback_value": "$1", "code": "USD", "amount_1000": 1000}, {"fallback_value": "May 5"}
+    odd: list[dict[str, Any]] = [
+        {"type": "currency"},
+        {"type": "currency", "date_time": day},
+        {"type": "date_time", "date_time": day, "currency": money},
+    ]
+    for value in odd:
+        error = refusal(making.template("Hi {{1}}."), body=[value])
+        assert faults(error) == [("/variables/body/0", "wrong_type")]
+
+
 def test_every_kind_of_button_is_written_and_those_that_need_nothing_are_left_out() -> None:
     template = making.template("Hi.", **EVERYTHING)
 

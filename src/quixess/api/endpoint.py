@@ -78,6 +78,11 @@ class Endpoint:
         return self.prefix + self.path
 
     @property
+    def shown(self) -> str:
+        """The path as pages name it: without the prefix that nearly all share."""
+        return self.path if self.prefix == EXTERNAL else self.route
+
+    @property
     def pattern(self) -> str:
         """The whole path as the router matches it."""
         return self.route.replace("{id}", "{id:path}") if self.whole_path else self.route

@@ -22,7 +22,7 @@ class Remedy(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """`errors` by code, `events` by type (one whole example of each), `signatures` by language, in the order of pages."""
+    """`errors` and `fields` by code, one whole example of each of `events` by type, `signatures` by language."""
 
     errors: Mapping[str, Remedy]
     fields: Mapping[str, str]
@@ -32,7 +32,8 @@ class Told(msgspec.Struct, frozen=True):
 
 def remedy(code: str) -> Remedy:
     """Give the words for a code of the catalogue; its title alone until somebody has written more."""
-    return TOLD.errors.get(code) or Remedy(*([CATALOGUE[code][1] + "."] * 2), "no")
+    title = f"{CATALOGUE[code][1]}."
+    return TOLD.errors.get(code) or Remedy(title, title, "no")
 
 
 def _read() -> Told:

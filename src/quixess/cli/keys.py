@@ -22,13 +22,6 @@ _UNREADABLE = "(cannot be read by this version)"
 KeyArgument = Annotated[str, typer.Argument(metavar="KEY_ID", help="The key_… id.")]
 
 
-def _read_span(text: str) -> timedelta:
-    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
-    if match is None:
-        raise typer.BadParameter("Write a number and s, m, h or d, such as 24h.")
-    return timedelta(seconds=int(match[1]) * _SPANS[match[2]])
-
-
 @keys.command("create")
 def create_key(
     scope: Annotated[list[str], typer.Option("--scope", help="A scope, such as whatsapp:send_otp; may be repeated.")],
@@ -120,24 +113,17 @@ def extend_key(
 @keys.command("rotate")
 def rotate_key(
     key_id: KeyArgument,
-    overlap: Annotated[
-        timedelta,
-        typer.Option(
-            parser=_read_span,
-            metavar="SPAN",
-            help="How long the old key stays: 0s to 30d; else 24h.",
-            show_default=False,
-        ),
-    ] = timedelta(hours=24),
+    overlap: Annotated[str, typer.Option(metavar="SPAN", help="How long the old key stays: 0s to 30d.")] = "24h",
 ) -> None:
     """Put a new key in the place of one: same brand, scopes, constraints, quotas and stored answers.
 
     The new secret is shown this once. The old key works until the overlap is over.
     """
+    span = _read_span(overlap)
 
     async def work(on: Ground) -> None:
         async with on.db.transaction() as tx:
-            secret, key = await access.rotate_key(tx, on.keyring, _key_id(key_id), overlap, actor=ACTOR)
+            secret, key = await access.rotate_key(tx, on.keyring, _key_id(key_id), span, actor=ACTOR)
             old = await access.get_key(tx, _key_id(key_id))
         paint.say(secret)
         paint.step(f"{ids.show('key', key.id)}: keep the secret now, it is not shown again.")
@@ -156,6 +142,13 @@ def revoke_key(key_id: KeyArgument) -> None:
         paint.say("revoked")
 
     ground.run(work)
+
+
+def _read_span(text: str) -> timedelta:
+    match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
+    if match is None:
+        paint.fail("Write the overlap as a number and s, m, h or d, such as 24h.")
+    return timedelta(seconds=int(match[1]) * _SPANS[match[2]])
 
 
 def _key_id(text: str) -> UUID:

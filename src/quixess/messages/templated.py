@@ -23,6 +23,7 @@ from quixess.templates import Template, Variables
 Files = Callable[[UUID, UUID, Connection], Awaitable[Handle]]
 # What a header shows → the types of file that Meta takes for it; a document may be any that can be uploaded.
 _TYPES = {"image": {"image/jpeg", "image/png"}, "video": {"video/mp4", "video/3gpp"}, "document": None}
+_NESTS = {"parameters", "cards", "components"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Templated:
 
 
 def _files(value: Any) -> Iterator[tuple[str, str]]:
-    """Find what is to be shown, wherever it stands in components: its kind, and the id of the file."""
+    """Find what is to be shown in components and in the cards of a carousel: its kind, and the id of the file."""
     if isinstance(value, list | tuple):
         for one in value:
             yield from _files(one)
@@ -130,7 +131,7 @@ def _files(value: Any) -> Iterator[tuple[str, str]]:
         for name, one in value.items():
             if name in _TYPES and isinstance(one, dict) and isinstance(one.get("id"), str):
                 yield name, one["id"]
-            else:
+            elif name in _NESTS:
                 yield from _files(one)
 
 
@@ -139,12 +140,13 @@ def _with_handles(value: Any, handles: Mapping[str, Handle]) -> Any:
         return [_with_handles(one, handles) for one in value]
     if not isinstance(value, dict):
         return value
-    return {
-        name: _handed(name, one, handles[one["id"]])
-        if name in _TYPES and isinstance(one, dict) and one.get("id") in handles
-        else _with_handles(one, handles)
-        for name, one in value.items()
-    }
+    made = dict(value)
+    for name, one in value.items():
+        if name in _TYPES and isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"] in handles:
+            made[name] = _handed(name, one, handles[one["id"]])
+        elif name in _NESTS:
+            made[name] = _with_handles(one, handles)
+    return made
 
 
 def _handed(kind: str, file: Mapping[str, Any], handle: Handle) -> dict[str, Any]:

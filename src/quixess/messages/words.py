@@ -64,12 +64,12 @@ def read(query: str) -> list[Term]:
 
 
 async def index(tx: Tx, texts: Sequence[tuple[UUID, UUID, str]]) -> None:
-    """Let messages be found by their words, each given as (brand, message, text). What is known already stays."""
+    """Let messages be found by their words, each given once for ever, as (brand, message, text)."""
     rows = sorted((brand, word, message) for brand, message, text in texts for word in of(text))
     if rows:
         await tx.execute(
             """INSERT INTO message_word (brand_id, word, message_id)
-               SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[]) ON CONFLICT DO NOTHING""",
+               SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS w(brand_id, word, message_id)""",
             *(list(column) for column in zip(*rows, strict=True)),
         )
 

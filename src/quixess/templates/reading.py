@@ -49,7 +49,8 @@ def _slot(value: Value, pointer: str) -> Slot:
     if isinstance(value, str):
         return Slot("text", value, pointer)
     written = msgspec.to_builtins(value)
-    return Slot(written["type"], written[written["type"]], pointer)
+    only = written.get(value.type) if len(written) == 2 else None
+    return Slot(value.type, only, pointer)
 
 
 def _header(header: Header, parameters: Parameters) -> dict[str, Slot]:

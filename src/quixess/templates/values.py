@@ -139,7 +139,8 @@ def _flow_data(slot: Slot, findings: Findings) -> None:
 
 def _is_object(slot: Slot, members: set[str], findings: Findings) -> bool:
     if not isinstance(slot.value, dict):
-        findings.blame(slot.pointer, "wrong_type", f"`{slot.kind}` must be an object.")
+        detail = f"A parameter of type {slot.kind} needs the object `{slot.kind}`, and no other."
+        findings.blame(slot.pointer, "wrong_type", detail)
         return False
     if slot.value.keys() - members:
         known = ", ".join(sorted(members))

@@ -4,7 +4,7 @@ Only the shapes are checked here. What a value may be depends on the template: `
 wrong at once.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -30,19 +30,15 @@ class Moment(_Strict, frozen=True):
     fallback_value: Annotated[str, Meta(description="What is shown, such as May 5.")]
 
 
-class Currency(_Strict, frozen=True, tag="currency", tag_field="type"):
-    """A value that is an amount of money, as Meta writes it."""
+class Typed(_Strict, frozen=True):
+    """A value that is an amount or a time, as Meta writes it: `type` and the member of that name."""
 
-    currency: Money
-
-
-class DateTime(_Strict, frozen=True, tag="date_time", tag_field="type"):
-    """A value that is a date or time, as Meta writes it."""
-
-    date_time: Moment
+    type: Annotated[Literal["currency", "date_time"], Meta(description="What it is; the member of this name is given.")]
+    currency: Annotated[Money | None, Meta(description="For the type currency: the amount.")] = None
+    date_time: Annotated[Moment | None, Meta(description="For the type date_time: the time.")] = None
 
 
-Value = str | Currency | DateTime
+Value = str | Typed
 Values = (
     Annotated[list[Value], Meta(max_length=_MOST, description="The values of {{1}}, {{2}}, … in this order.")]
     | Annotated[dict[str, Value], Meta(max_length=_MOST, description="The values by the names of the variables.")]
@@ -72,10 +68,10 @@ class Header(_Strict, frozen=True):
     """What the header shows: the one member that the template's header asks for."""
 
     text: Annotated[str | Values | None, Meta(description="The value of the header's variable, at most 60.")] = None
-    image: Media | None = None
-    video: Media | None = None
-    document: Media | None = None
-    location: Location | None = None
+    image: Annotated[Media | None, Meta(description="The picture it shows: JPEG or PNG, at most 5 MB.")] = None
+    video: Annotated[Media | None, Meta(description="The video it shows: MP4 or 3GPP, at most 16 MB.")] = None
+    document: Annotated[Media | None, Meta(description="The document it offers, at most 100 MB.")] = None
+    location: Annotated[Location | None, Meta(description="The place it shows.")] = None
 
 
 class Button(_Strict, frozen=True):
@@ -93,5 +89,5 @@ class Variables(_Strict, frozen=True):
     """What fills a template, as `parameters` of GET /templates asks for it."""
 
     body: Annotated[Values | None, Meta(description="The body's values.")] = None
-    header: Header | None = None
+    header: Annotated[Header | None, Meta(description="What the header shows.")] = None
     buttons: Annotated[list[Button], Meta(max_length=20, description="What fills the buttons.")] = []

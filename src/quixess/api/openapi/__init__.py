@@ -39,8 +39,7 @@ _HEADERS: Mapping[str, tuple[str, dict[str, Any]]] = {
 }
 _PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
-        "Made once for what you want to do, and sent again with every try: at most one message comes of it. "
-        "1 to 255 letters, digits and `_ . : ~ -`, best a UUID.",
+        "Made once for what you want to do, and sent again with every try; best a UUID, letters, digits, `_ . : ~ -`.",
         {"type": "string", "minLength": 1, "maxLength": 255, "pattern": _KEY},
     ),
     "X-Request-Id": (

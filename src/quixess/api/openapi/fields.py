@@ -8,6 +8,7 @@ from typing import Any
 from quixess.api.openapi.schemas import Schema, nullable, resolve
 
 _DEEPEST = 6
+_ANYTHING = r"\S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,7 @@ def _of_parameter(parameter: dict[str, Any]) -> Field:
     return Field(name, _kind(schema, {}), parameter["required"], _limits(schema), parameter.get("description", ""))
 
 
-def _members(
-    schema: Schema, components: Mapping[str, Schema], prefix: str, above: tuple[str, ...]
-) -> Iterator[Field]:
+def _members(schema: Schema, components: Mapping[str, Schema], prefix: str, above: tuple[str, ...]) -> Iterator[Field]:
     known: set[str] = set()
     for variant in _objects(schema, components):
         title = str(variant.get("title", ""))
@@ -53,9 +52,7 @@ def _members(
             yield from _inside(member, components, prefix + name, (*above, title))
 
 
-def _inside(
-    member: Schema, components: Mapping[str, Schema], name: str, above: tuple[str, ...]
-) -> Iterator[Field]:
+def _inside(member: Schema, components: Mapping[str, Schema], name: str, above: tuple[str, ...]) -> Iterator[Field]:
     bare = _bare(member, components)
     if bare.get("type") == "array":
         yield from _members(bare.get("items", {}), components, f"{name}[].", above)
@@ -65,12 +62,17 @@ def _inside(
 
 def _objects(schema: Schema, components: Mapping[str, Schema]) -> Iterator[Schema]:
     bare = _bare(schema, components)
-    for variant in bare.get("anyOf", bare.get("oneOf", [])):
+    for variant in _variants(bare):
         yield from _objects(variant, components)
     for part in bare.get("allOf", []):
         yield from _objects(part, components)
     if "properties" in bare:
         yield bare
+
+
+def _variants(schema: Schema) -> list[Schema]:
+    found: list[Schema] = schema.get("anyOf") or schema.get("oneOf") or []
+    return found
 
 
 def _bare(schema: Schema, components: Mapping[str, Schema]) -> Schema:
@@ -80,7 +82,7 @@ def _bare(schema: Schema, components: Mapping[str, Schema]) -> Schema:
 
 def _field(name: str, member: Schema, components: Mapping[str, Schema], *, needed: bool) -> Field:
     bare = _bare(member, components)
-    text = member.get("description") or bare.get("description", "")
+    text = member.get("description") or bare.get("description") or bare.get("items", {}).get("description", "")
     limits = _limits(bare | ({"default": member["default"]} if "default" in member else {}))
     return Field(name, _kind(member, components), needed, limits, text)
 
@@ -88,8 +90,8 @@ def _field(name: str, member: Schema, components: Mapping[str, Schema], *, neede
 def _kind(schema: Schema, components: Mapping[str, Schema]) -> str:
     null = nullable(schema)[1]
     bare = _bare(schema, components)
-    if "anyOf" in bare or "oneOf" in bare:
-        kinds = dict.fromkeys(_kind(one, components) for one in bare.get("anyOf", bare.get("oneOf", [])))
+    if _variants(bare):
+        kinds = dict.fromkeys(_kind(one, components) for one in _variants(bare))
         word = " or ".join(kinds)
     elif bare.get("type") == "array":
         word = f"array of {_plural(_kind(bare.get('items', {}), components))}"
@@ -120,9 +122,9 @@ def _limits(schema: Schema) -> str:
     values = schema.get("enum", [schema["const"]] if "const" in schema else [])
     if values:
         found.append(" · ".join(f"`{value}`" for value in values if value is not None))
-    if "pattern" in schema:
+    if schema.get("pattern", _ANYTHING) != _ANYTHING:
         found.append(f"`{schema['pattern']}`")
-    if schema.get("default") not in (None, {}, []):
+    if schema.get("default") not in (None, {}, [], ()):
         found.append(f"default `{json.dumps(schema['default'])}`".replace('"', ""))
     return ", ".join(part for part in found if part)
 

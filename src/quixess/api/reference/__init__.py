@@ -21,17 +21,9 @@ from quixess.errors import QuixessError
 _HOSTS = 8  # readers come by one or two names; who invents others shall not fill our memory
 _FOREVER = "public, max-age=31536000, immutable"
 _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
-_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _OF_PAGES = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
 

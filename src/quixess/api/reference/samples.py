@@ -72,7 +72,7 @@ def _python(call: Call) -> str:
 
 
 def _python_parts(name: str) -> list[str]:
-    head = f"--frontier\\r\\nContent-Disposition: form-data; name=\\\"{name}\\\"; filename=\\\"photo.jpg\\\"\\r\\n"
+    head = f'--frontier\\r\\nContent-Disposition: form-data; name=\\"{name}\\"; filename=\\"photo.jpg\\"\\r\\n'
     return [
         f'head = "{head}Content-Type: image/jpeg\\r\\n\\r\\n"',
         'body = head.encode() + pathlib.Path("photo.jpg").read_bytes() + b"\\r\\n--frontier--\\r\\n"',
@@ -101,7 +101,11 @@ def _node(call: Call) -> str:
     if not lines:
         lines = ['const { writeFile } = require("node:fs/promises");', "", "(async () => {"] if call.file else []
         lines = lines or ["(async () => {"]
-    told = 'await writeFile("file", answer.body)' if call.file else "console.log(JSON.stringify(await answer.json(), null, 2))"
+    told = (
+        'await writeFile("file", answer.body)'
+        if call.file
+        else "console.log(JSON.stringify(await answer.json(), null, 2))"
+    )
     return "\n".join([*_laid_out(lines, call.url, options), f"  {told};", "})();"])
 
 
@@ -160,15 +164,22 @@ def _go(call: Call) -> str:
         headers.append('request.Header.Set("Content-Type", parts.FormDataContentType())')
     elif call.body is not None:
         headers.append('request.Header.Set("Content-Type", "application/json")')
-    told = ['fmt.Println(answer.Status, string(text))']
+    told = ["fmt.Println(answer.Status, string(text))"]
     if call.file:
         imports |= {"os"}
-        told = ['if err := os.WriteFile("file", text, 0o600); err != nil {', "\tpanic(err)", "}", "fmt.Println(answer.Status)"]
+        told = [
+            'if err := os.WriteFile("file", text, 0o600); err != nil {',
+            "\tpanic(err)",
+            "}",
+            "fmt.Println(answer.Status)",
+        ]
     lines = [*before, f'request, err := http.NewRequest("{call.method}", "{call.url}", {body})', *_PANIC, *headers]
     lines += ["answer, err := http.DefaultClient.Do(request)", *_PANIC, "defer answer.Body.Close()"]
     lines += ["text, err := io.ReadAll(answer.Body)", *_PANIC, *told]
     listed = "\n".join(f'\t"{name}"' for name in sorted(imports))
-    return f"package main\n\nimport (\n{listed}\n)\n\nfunc main() {{\n" + "\n".join(f"\t{line}" for line in lines) + "\n}"
+    return (
+        f"package main\n\nimport (\n{listed}\n)\n\nfunc main() {{\n" + "\n".join(f"\t{line}" for line in lines) + "\n}"
+    )
 
 
 _PANIC = ("if err != nil {", "\tpanic(err)", "}")

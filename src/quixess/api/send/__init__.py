@@ -25,6 +25,10 @@ TemplateName = Annotated[
 Language = Annotated[
     str, Meta(max_length=10, pattern=r"^[a-z]{2,3}([_-][A-Z]{2})?\Z", description="A language of it, such as en_US.")
 ]
+Metadata = Annotated[
+    dict[str, str],
+    Meta(description="Yours: up to 512 bytes of JSON that come back in the answer and in every event of this message."),
+]
 
 ERRORS = (
     "invalid_phone",

@@ -33,7 +33,7 @@ class OtpBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     code: Code
     template_name: send.TemplateName
     language: send.Language | None = None
-    metadata: dict[str, str] = {}
+    metadata: send.Metadata = {}
 
 
 async def _send_otp(request: Request, passed: Pass, rooms: Rooms) -> Response:

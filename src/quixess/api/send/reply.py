@@ -51,7 +51,7 @@ class ReplyBody(Speech, forbid_unknown_fields=True, frozen=True, kw_only=True):
     typing: Annotated[
         bool, Meta(description="First show that an answer is coming. Meta does it only together with `mark_read`.")
     ] = False
-    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    metadata: send.Metadata = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise `invalid_request` unless there is one recipient, and what it says is in order."""

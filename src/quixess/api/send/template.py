@@ -52,7 +52,7 @@ class TemplateBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         ]
         | None
     ) = None
-    metadata: dict[str, str] = {}
+    metadata: send.Metadata = {}
 
     def __post_init__(self) -> None:
         """Raise `invalid_request` unless there is one recipient, and one way of filling."""

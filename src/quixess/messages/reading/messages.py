@@ -94,7 +94,7 @@ _FOUND = f"""
     SELECT m.* FROM unnest($10::uuid[]) WITH ORDINALITY AS f(id, place)
     CROSS JOIN LATERAL (SELECT * FROM message x WHERE x.brand_id = $1 AND x.id = f.id LIMIT 1) m
     WHERE {_PASSES} AND ($11::uuid[] IS NULL OR m.conversation_id = ANY ($11))
-    LIMIT $12) m {_AROUND}"""
+    ORDER BY f.place LIMIT $12) m {_AROUND}"""
 
 
 def _spoken(after: str, order: str) -> str:

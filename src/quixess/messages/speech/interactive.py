@@ -43,7 +43,7 @@ class ImageHeader(
 ):
     """A header with an image."""
 
-    image: MediaFile
+    image: Annotated[MediaFile, Meta(description="JPEG or PNG, up to 5 MB.")]
 
 
 class VideoHeader(
@@ -51,7 +51,7 @@ class VideoHeader(
 ):
     """A header with a video."""
 
-    video: MediaFile
+    video: Annotated[MediaFile, Meta(description="MP4 or 3GPP, up to 16 MB.")]
 
 
 class DocumentHeader(
@@ -59,7 +59,7 @@ class DocumentHeader(
 ):
     """A header with a document."""
 
-    document: MediaFile
+    document: Annotated[MediaFile, Meta(description="A document, up to 100 MB.")]
 
 
 Header = TextHeader | ImageHeader | VideoHeader | DocumentHeader
@@ -93,8 +93,8 @@ class ReplyChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ReplyButton(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One button."""
 
-    reply: ReplyChoice
-    type: Literal["reply"] = "reply"
+    reply: Annotated[ReplyChoice, Meta(description="What it says, and what comes back.")]
+    type: Annotated[Literal["reply"], Meta(description="Always reply; may be left out.")] = "reply"
 
 
 class ButtonsAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,8 +153,8 @@ class LinkButton(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LinkAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A button that opens a page."""
 
-    parameters: LinkButton
-    name: Literal["cta_url"] = "cta_url"
+    parameters: Annotated[LinkButton, Meta(description="The button.")]
+    name: Annotated[Literal["cta_url"], Meta(description="Always cta_url; may be left out.")] = "cta_url"
 
 
 class FlowStart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -178,10 +178,12 @@ class FlowButton(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     flow_token: (
         Annotated[str, Meta(min_length=1, max_length=1024, description="Comes back with the answer.")] | None
     ) = None
-    mode: Literal["draft", "published"] = "published"
-    flow_action: Literal["navigate", "data_exchange"] = "navigate"
-    flow_action_payload: FlowStart | None = None
-    flow_message_version: Literal["3"] = "3"
+    mode: Annotated[Literal["draft", "published"], Meta(description="A draft opens for testers only.")] = "published"
+    flow_action: Annotated[
+        Literal["navigate", "data_exchange"], Meta(description="Begin with a screen, or ask the flow's endpoint which.")
+    ] = "navigate"
+    flow_action_payload: Annotated[FlowStart | None, Meta(description="Where to begin; with navigate only.")] = None
+    flow_message_version: Annotated[Literal["3"], Meta(description="Always 3; may be left out.")] = "3"
 
     def __post_init__(self) -> None:
         if (self.flow_id is None) == (self.flow_name is None):
@@ -194,14 +196,21 @@ class FlowButton(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class FlowAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A button that opens a flow."""
 
-    parameters: FlowButton
-    name: Literal["flow"] = "flow"
+    parameters: Annotated[FlowButton, Meta(description="The button, and the flow it opens.")]
+    name: Annotated[Literal["flow"], Meta(description="Always flow; may be left out.")] = "flow"
 
 
 class LocationAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A button that sends a location."""
 
-    name: Literal["send_location"] = "send_location"
+    name: Annotated[Literal["send_location"], Meta(description="Always send_location; may be left out.")] = (
+        "send_location"
+    )
+
+
+_Words = Annotated[InteractiveText, Meta(description="The words, up to 1,024 characters.")]
+_Header = Annotated[Header | None, Meta(description="Above the words: a text, or a file. A list takes a text only.")]
+_Footer = Annotated[Footer | None, Meta(description="Small print below the words.")]
 
 
 class _Interactive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="type"):
@@ -220,19 +229,19 @@ class _Interactive(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 class ButtonsMessage(_Interactive, frozen=True, tag="button"):
     """A text with reply buttons."""
 
-    body: InteractiveText
-    action: ButtonsAction
-    header: Header | None = None
-    footer: Footer | None = None
+    body: _Words
+    action: Annotated[ButtonsAction, Meta(description="1 to 3 reply buttons.")]
+    header: _Header = None
+    footer: _Footer = None
 
 
 class ListMessage(_Interactive, frozen=True, tag="list"):
     """A text with a list to choose from."""
 
-    body: LongText
-    action: ListAction
-    header: Header | None = None
-    footer: Footer | None = None
+    body: Annotated[LongText, Meta(description="The words, up to 4,096 characters.")]
+    action: Annotated[ListAction, Meta(description="The list.")]
+    header: _Header = None
+    footer: _Footer = None
 
     def __post_init__(self) -> None:
         """Raise `invalid_request` for a header that is not of words."""
@@ -243,26 +252,26 @@ class ListMessage(_Interactive, frozen=True, tag="list"):
 class LinkMessage(_Interactive, frozen=True, tag="cta_url"):
     """A text with a button that opens a page."""
 
-    body: InteractiveText
-    action: LinkAction
-    header: Header | None = None
-    footer: Footer | None = None
+    body: _Words
+    action: Annotated[LinkAction, Meta(description="The link button.")]
+    header: _Header = None
+    footer: _Footer = None
 
 
 class FlowMessage(_Interactive, frozen=True, tag="flow"):
     """A text with a button that opens a flow."""
 
-    body: InteractiveText
-    action: FlowAction
-    header: Header | None = None
-    footer: Footer | None = None
+    body: _Words
+    action: Annotated[FlowAction, Meta(description="The flow.")]
+    header: _Header = None
+    footer: _Footer = None
 
 
 class LocationRequest(_Interactive, frozen=True, tag="location_request_message"):
     """A text with a button that sends the person's location."""
 
-    body: InteractiveText
-    action: LocationAction
+    body: _Words
+    action: Annotated[LocationAction, Meta(description="The question; may be {}.")]
 
 
 Interactive = ButtonsMessage | ListMessage | LinkMessage | FlowMessage | LocationRequest

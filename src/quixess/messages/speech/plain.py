@@ -164,12 +164,12 @@ class ContactOrg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class ContactCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One contact card."""
 
-    name: ContactName
-    phones: tuple[ContactPhone, ...] = ()
-    emails: tuple[ContactEmail, ...] = ()
-    addresses: tuple[ContactAddress, ...] = ()
-    urls: tuple[ContactUrl, ...] = ()
-    org: ContactOrg | None = None
+    name: Annotated[ContactName, Meta(description="Who it is.")]
+    phones: Annotated[tuple[ContactPhone, ...], Meta(description="Phone numbers.")] = ()
+    emails: Annotated[tuple[ContactEmail, ...], Meta(description="E-mail addresses.")] = ()
+    addresses: Annotated[tuple[ContactAddress, ...], Meta(description="Postal addresses.")] = ()
+    urls: Annotated[tuple[ContactUrl, ...], Meta(description="Pages on the web.")] = ()
+    org: Annotated[ContactOrg | None, Meta(description="Where they work.")] = None
     birthday: (
         Annotated[
             str,

@@ -74,7 +74,7 @@ function showChat(chat) {
   if (fresh === state.chat) return;
   state.chat = fresh;
   const open = chat.window_ends_at ? `replies open until ${day(chat.window_ends_at)}` : "24 h window closed";
-  at("owner").textContent = `on +${chat.phone} · ${open}`;
+  at("owner").textContent = `on +${chat.phone} · ${chat.typing ? "is typing…" : open}`;
   const list = at("chat");
   const wall = at("wall");
   const below = wall.scrollHeight - wall.scrollTop - wall.clientHeight < 80;
