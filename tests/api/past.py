@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 
 from quixess.api import EXTERNAL
+from tests.messages import hooks
 from tests.world import World, eventually
 
 
@@ -35,7 +36,9 @@ async def live(world: World) -> Past:
     headers = {"X-API-Key": world.key}
     async with world.http.post(f"{world.url}{EXTERNAL}/media", data=form, headers=headers) as answer:
         file = await answer.json()
-    body = {"event_ids": [event["id"]]}
+    await hooks.rest(world)
+    other = (await eventually(lambda: world.receiver.of_type("message.delivered")))[0]
+    body = {"event_ids": [other["id"]]}
     job = (await world.call("POST", f"{EXTERNAL}/webhook-events/replay", body=body)).json
     return Past(
         {

@@ -114,8 +114,8 @@ async def differences(
 
 
 def takes_names(slot: Slot) -> bool:
-    """Tell whether a place may take something's name: all of path and query, and members called like one."""
-    return slot.where in {"path", "query"} or bool(_NAMES.search(slot.name))
+    """Tell whether a place may take something's name: texts of path and query, and members called like one."""
+    return (slot.where in {"path", "query"} and slot.free) or bool(_NAMES.search(slot.name))
 
 
 def places(ours: Shop, endpoints: tuple[Endpoint, ...]) -> Iterator[tuple[Ask, Slot]]:

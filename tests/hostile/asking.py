@@ -67,11 +67,15 @@ class Ask:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place in a request where a value of the caller's stands: `where` is path, query, body or header."""
+    """A place in a request where a value of the caller's stands: `where` is path, query, body or file.
+
+    It is `free` where any text may stand, and not only a number, a time or one of a few words.
+    """
 
     where: str
     name: str
     steps: tuple[str | int, ...] = ()
+    free: bool = True
 
     def put(self, one: Ask, value: str) -> Ask:
         """Give the request with this value there."""
@@ -131,8 +135,9 @@ def slots(one: Ask) -> Iterator[Slot]:
     yield from (Slot("path", name) for name in one.path)
     if one.endpoint.query is not None:
         for field in _fields(one.endpoint.query):
-            name = f"{field.encode_name}[order]" if _is_object(field.type) else field.encode_name
-            yield Slot("query", name)
+            kind = _bare(field.type)
+            name = f"{field.encode_name}[order]" if isinstance(kind, inspect.DictType) else field.encode_name
+            yield Slot("query", name, free=isinstance(kind, inspect.DictType | inspect.StrType))
     if one.endpoint.upload is not None:
         yield Slot("file", "filename")
     if isinstance(one.body, dict):
@@ -160,12 +165,12 @@ def _fields(struct: type) -> tuple[inspect.Field, ...]:
     return info.fields
 
 
-def _is_object(kind: inspect.Type) -> bool:
+def _bare(kind: inspect.Type) -> inspect.Type:
     if isinstance(kind, inspect.Metadata):
-        return _is_object(kind.type)
+        return _bare(kind.type)
     if isinstance(kind, inspect.UnionType):
-        return any(_is_object(one) for one in kind.types)
-    return isinstance(kind, inspect.DictType)
+        return next(_bare(one) for one in kind.types if not isinstance(one, inspect.NoneType))
+    return kind
 
 
 def _leaves(tree: Any, steps: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:

