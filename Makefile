@@ -35,7 +35,7 @@ endef
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup up test quick format check check-all chaos bench lock clean
+.PHONY: help setup up test quick format docs check check-all chaos bench lock clean
 
 help: ## this list
 	@printf 'make $(BLUE)…$(OFF)\n'
@@ -56,6 +56,9 @@ quick: .venv/.dev-stamp ## the tests for between two edits: neither slow ones no
 format: .venv/.dev-stamp ## format the code and repair what can be repaired
 	@$(RUN) -m ruff check --quiet --fix-only .
 	@$(RUN) -m ruff format .
+
+docs: .venv/.dev-stamp ## write what the pages show of the source: docs/api.md and the texts of /docs
+	@$(RUN) -m tests.docs.writing
 
 check: .venv/.dev-stamp ## what CI runs: format, lint, floor plan, types, tests with house and docs
 	$(call step,format,$(RUN) -m ruff format --check .,`make format` puts it right.)

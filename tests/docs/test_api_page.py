@@ -10,7 +10,7 @@ from quixess.api.told import TOLD
 from quixess.errors import CATALOGUE
 from tests.docs import pages, writing
 
-AGAIN = "Run `.venv/bin/python -m tests.docs.writing` and commit what it changed."
+AGAIN = "Run `make docs` and commit what it changed."
 
 
 def test_what_the_gateway_tells_is_what_the_pages_say() -> None:

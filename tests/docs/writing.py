@@ -1,4 +1,4 @@
-"""Writes what is made from the pages and from the table of routes: `python -m tests.docs.writing`.
+"""Writes what is made from the pages and from the table of routes: `make docs`.
 
 Two things: `told.json`, which the gateway shows at /docs, from docs/errors.md and docs/events.md; and the parts of
 docs/api.md between `<!-- made: … -->` and `<!-- end -->`, from the table of routes. Tests compare both with the files.

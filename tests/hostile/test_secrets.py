@@ -6,7 +6,7 @@ from tests.api import test_otp_secrecy as secrecy
 from tests.hostile import asking, twins
 from tests.world import World
 
-SHAPES = re.compile(r"qx[st]_[0-9A-Za-z]{46}|whsec_[0-9A-Za-z+/]{43}=|EAA[0-9A-Za-z]{12,}")
+SHAPES = re.compile(r"qx[st]_[0-9A-Za-z]{46}|whsec_[0-9A-Za-z+/]{43}=|(?<![0-9A-Za-z])EAA[0-9A-Za-z]{12,}")
 
 
 # 62
@@ -14,7 +14,7 @@ async def test_no_table_and_no_answer_holds_a_secret_in_the_clear(world: World) 
     known = world.meta.world
     secrets = [world.key, world.endpoint_secret, known["app_secret"], known["access_token"], known["verify_token"]]
     async with twins.settled(world) as (ours, theirs):
-        secrets += [theirs.key, theirs.app_secret, "rival's verify token"]
+        secrets += [theirs.key, theirs.app_secret, "rival's verify token", "EAArival"]
         told = []
         for one in asking.every(ours.values):
             answer = await one.of(world)

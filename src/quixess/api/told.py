@@ -1,7 +1,7 @@
 """What the pages in `docs/` tell, as the gateway shows it: errors with their fix, events, checks of signatures.
 
 The pages are written by people and are not installed; `told.json` is, and is made from them by
-`python -m tests.docs.writing`. A test compares the two.
+`make docs`. A test compares the two.
 """
 
 from collections.abc import Mapping
