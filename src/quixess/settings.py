@@ -23,14 +23,14 @@ class SettingsError(Exception):
 class Rate(NamedTuple):
     """At most so many in so many seconds; written such as 5/10m."""
 
-    count: int
+    most: int
     seconds: int
 
     def __str__(self) -> str:
         for letter, span in (("d", 86_400), ("h", 3600), ("m", 60)):
             if self.seconds % span == 0:
-                return f"{self.count}/{self.seconds // span}{letter}"
-        return f"{self.count}/{self.seconds}s"
+                return f"{self.most}/{self.seconds // span}{letter}"
+        return f"{self.most}/{self.seconds}s"
 
 
 def _flag(text: str) -> bool:
@@ -92,7 +92,7 @@ def _rate(word: str) -> Rate:
     if match is None:
         raise ValueError
     rate = Rate(int(match[1]), int(match[2]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[3]])
-    if not (1 <= rate.count <= 1_000_000 and 1 <= rate.seconds <= 31 * 86_400):
+    if not (1 <= rate.most <= 1_000_000 and 1 <= rate.seconds <= 31 * 86_400):
         raise ValueError
     return rate
 

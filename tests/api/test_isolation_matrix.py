@@ -278,9 +278,12 @@ async def test_reads_without_their_filter_by_brand_still_see_one_brand_only(
     assert sum(unfiltered) > len(reads)
 
 
-@pytest.mark.parametrize("door", sorted({"media", "messages", "conversations", "templates", "webhook-events"}))
+@pytest.mark.parametrize("door", ["media", "messages", "conversations", "webhook-events"])
 async def test_with_both_nets_away_the_matrix_notices(world: World, monkeypatch: pytest.MonkeyPatch, door: str) -> None:
-    """The proof of the proof: neither a filter nor row-level security, and what is Rival's lies open."""
+    """The proof of the proof: neither a filter nor row-level security, and what is Rival's lies open.
+
+    Templates have a third net: they are looked up by the connection that sends.
+    """
 
     @asynccontextmanager
     async def blind(self: Database, brand_id: UUID) -> AsyncIterator[Tx]:

@@ -46,7 +46,8 @@ class Thread:
 async def find_threads(tx: Tx, people: Sequence[Person]) -> dict[tuple[UUID, UUID, str], Thread]:
     """Find or make the conversation of each person, by `Person.key`. A person named twice gets one contact.
 
-    Names that belong to two contacts, or to one under other names, join the contacts or move the names first.
+    Names that belong to two contacts, or to one under other names, join the contacts or move the names first. What is
+    found stays so until the transaction ends: nobody takes a conversation up meanwhile.
     """
     wanted = _fold(people)
     found: dict[_Key, Thread] = {}
@@ -66,7 +67,8 @@ async def find_threads(tx: Tx, people: Sequence[Person]) -> dict[tuple[UUID, UUI
         await _learn(tx, [(person, row) for person, row in pairs if _contact_of(row)])
         made = await _insert_contacts(tx, [person for person, row in pairs if not _contact_of(row)])
         known = [(person, made.get(person.key) or _contact_of(row), row["conversation_id"]) for person, row in pairs]
-        found |= {person.key: Thread(contact, talk) for person, contact, talk in known if contact and talk}
+        held = await _hold(tx, sorted({(one.brand_id, talk) for one, _, talk in known if talk}))
+        found |= {person.key: Thread(contact, talk) for person, contact, talk in known if contact and talk in held}
         lonely = [(person, contact) for person, contact, talk in known if contact and not talk]
         found |= await _insert_conversations(tx, lonely)
     raise RuntimeError("a contact or conversation kept vanishing while it was looked up")
@@ -210,6 +212,22 @@ async def _update_contacts(tx: Tx, news: Sequence[tuple[UUID, UUID, *tuple[str |
     )
 
 
+async def _hold(tx: Tx, talks: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
+    """Keep conversations, each (brand, id), from being taken up by others; return those that were not yet.
+
+    What is written to one that is taken up at the same moment would stay behind there.
+    """
+    if not talks:
+        return set()
+    rows = await tx.rows(
+        """SELECT v.id FROM unnest($1::uuid[], $2::uuid[]) AS t(brand_id, id)
+           JOIN conversation v ON v.brand_id = t.brand_id AND v.id = t.id AND v.merged_into IS NULL
+           FOR KEY SHARE OF v""",
+        *(list(column) for column in zip(*talks, strict=True)),
+    )
+    return {row["id"] for row in rows}
+
+
 async def _insert_contacts(tx: Tx, people: Sequence[Person]) -> dict[tuple[UUID, UUID, str], UUID]:
     if not people:
         return {}
@@ -235,6 +253,7 @@ async def _insert_conversations(tx: Tx, pairs: Sequence[tuple[Person, UUID]]) ->
            SELECT c.brand_id, c.id, c.connection_id, c.contact_id, least(c.at, now())
            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
                 AS c(brand_id, id, connection_id, contact_id, at)
+           JOIN contact k ON k.brand_id = c.brand_id AND k.id = c.contact_id FOR KEY SHARE OF k
            ON CONFLICT DO NOTHING RETURNING id""",
         [person.brand_id for _, person, _ in made],
         [conversation_id for conversation_id, _, _ in made],
