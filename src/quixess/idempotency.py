@@ -152,11 +152,12 @@ async def release(tx: Tx, held: Sequence[tuple[UUID, str, UUID]]) -> None:
         )
 
 
-async def sweep(tx: Tx) -> int:
-    """Delete final answers an hour after their 24 h, at most 10,000 at once, and return how many."""
+async def sweep(tx: Tx, most: int = 10_000) -> int:
+    """Delete final answers an hour after their 24 h, at most `most` at once, and return how many."""
     done = await tx.execute(
         """DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
              SELECT ctid FROM idempotency WHERE state = 'final' AND expires_at < now() - interval '1 hour'
-             LIMIT 10000 FOR UPDATE SKIP LOCKED))"""
+             LIMIT $1 FOR UPDATE SKIP LOCKED))""",
+        most,
     )
     return int(done.rpartition(" ")[2])

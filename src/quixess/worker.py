@@ -9,7 +9,7 @@ import structlog
 
 from quixess import idempotency, limits, notices, retention
 from quixess.database import partitions
-from quixess.database.core import Database
+from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
 from quixess.events.delivery import Deliveries
 from quixess.events.replaying import Replays
@@ -53,9 +53,9 @@ async def run(rooms: Rooms) -> None:
         async with rooms.db.owner() as connection:
             await partitions.ensure(connection)
         async with rooms.db.transaction() as tx:
-            await idempotency.sweep(tx)
             await notices.sweep(tx)
-        await sweep_buckets(rooms.db)
+        await sweep_all(rooms.db, idempotency.sweep)
+        await sweep_all(rooms.db, limits.sweep)
         await retention.enforce(rooms.db, rooms.keep)
 
     async def look_at_clock() -> None:
@@ -74,11 +74,11 @@ async def run(rooms: Rooms) -> None:
         loops.create_task(_repeat("media sweep", rooms.fetching.sweep, _UPKEEP_EVERY_S))
 
 
-async def sweep_buckets(db: Database, most: int = 50_000) -> None:
-    """Delete every bucket of rate limits that nobody uses any more, `most` in a transaction."""
+async def sweep_all(db: Database, sweep: Callable[[Tx, int], Awaitable[int]], most: int = 50_000) -> None:
+    """Delete everything that a sweep finds too old, `most` rows in a transaction."""
     while True:
         async with db.transaction() as tx:
-            if await limits.sweep(tx, most) < most:
+            if await sweep(tx, most) < most:
                 return
 
 

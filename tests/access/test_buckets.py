@@ -133,7 +133,7 @@ async def test_buckets_that_have_been_full_for_an_hour_are_swept_however_many(db
     await take(db, *[[want(f"idle {number}")] for number in range(7)])
     await pass_time(db, 2 * HOUR)
     await take(db, [want("busy")])
-    await worker.sweep_buckets(db, most=3)
+    await worker.sweep_all(db, limits.sweep, most=3)
     async with db.statement() as tx:
         assert [row["key"] for row in await tx.rows("SELECT key FROM rate_bucket")] == ["busy"]
 

@@ -5,7 +5,7 @@ import dataclasses
 
 import aiohttp
 
-from quixess import access, idempotency
+from quixess import access, idempotency, worker
 from quixess.access import Scope
 from quixess.database import ids
 from quixess.idempotency import Claim
@@ -314,8 +314,7 @@ async def test_the_sweeper_leaves_what_is_not_final_and_not_old(world: World) ->
     await world.rows("UPDATE idempotency SET state = 'unknown' WHERE key = 'doubtful'")
     await world.rows("UPDATE idempotency SET state = 'dispatching' WHERE key = 'running'")
 
-    async with world.rooms.db.transaction() as tx:
-        assert await idempotency.sweep(tx) == 1
+    await worker.sweep_all(world.rooms.db, idempotency.sweep, most=1)
     rows = await world.rows("SELECT key FROM idempotency ORDER BY key")
     assert [row["key"] for row in rows] == ["doubtful", "fresh", "running"]
 

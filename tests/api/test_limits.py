@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import phonenumbers
 import pytest
 
 from quixess import access
@@ -194,6 +195,27 @@ async def test_the_limit_holds_over_all_keys_of_a_brand_and_over_processes(stric
         found = await asyncio.gather(*(send(url, key) for url in (strict.url, str(twin.url)) for key in keys * 2))
     assert Counter(found) == {200: 5, 429: 15}
     assert len(await strict.sends()) == 5
+
+
+# 64
+async def test_a_block_of_1000_neighbours_gets_no_more_codes_than_the_key_may_send(strict: World) -> None:
+    signup = await strict.mint(Scope.SEND_OTP, constraints=Constraints(messages_per_day=60))
+    answers = await asyncio.gather(*(strict.send_otp(to=other(number), key=signup) for number in range(1000)))
+    assert Counter(answer.status for answer in answers) == {200: 60, 429: 940}
+    assert {answer.json["code"] for answer in answers if answer.status == 429} == {"rate_limited"}
+    assert len(await strict.sends()) == 60
+
+
+# 64
+async def test_fifty_countries_are_one_for_a_key_that_is_bound_to_it(strict: World) -> None:
+    signup = await strict.mint(Scope.SEND_OTP, constraints=Constraints(destinations=("US",)))
+    regions = [one for one in sorted(phonenumbers.SUPPORTED_REGIONS) if phonenumbers.example_number_for_type(one, 1)]
+    numbers = [phonenumbers.example_number_for_type(region, 1) for region in regions if region != "US"][:50]
+    written = [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) for number in numbers]
+    answers = [await strict.send_otp(to=to, key=signup) for to in [*written, PHONE]]
+    assert [answer.status for answer in answers] == [403] * 50 + [200]
+    assert {answer.json["code"] for answer in answers[:-1]} == {"destination_not_allowed"}
+    assert len(await strict.sends()) == 1
 
 
 async def test_a_day_has_its_own_limit(strict: World) -> None:

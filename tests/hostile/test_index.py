@@ -189,6 +189,8 @@ TRIED: dict[int, tuple[str, tuple[str, ...]]] = {
         "api/test_constraints::test_behind_a_trusted_proxy_the_last_hop_that_is_not_ours_counts")),
     64: ("floods of codes", (
         "api/test_limits::test_the_limit_holds_over_all_keys_of_a_brand_and_over_processes",
+        "api/test_limits::test_a_block_of_1000_neighbours_gets_no_more_codes_than_the_key_may_send",
+        "api/test_limits::test_fifty_countries_are_one_for_a_key_that_is_bound_to_it",
         "access/test_buckets::test_exactly_the_quota_passes_however_many_come_over_however_many_ways",
         "api/test_constraints::test_a_key_sends_to_its_countries_and_prefixes_and_nowhere_else")),
     65: ("a database that is away, stuck, full, dead in mid-send", (

@@ -42,7 +42,6 @@ _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING_FIELD = re.compile(r"Object missing required field `(.*)`")
 _PLACE = re.compile(r" - at (?:`key` in )?`\$((?:\.[\w-]+|\[(?:[0-9]+|\.\.\.)\])*)`\Z")
 _STEP = re.compile(r"\.([\w-]+)|\[([0-9]+|\.\.\.)\]")
-# A key of the caller's is shown only when it looks like a field's name: a code or a phone number never does.
 _LIKE_A_NAME = re.compile(r"[a-z](?=[A-Za-z0-9_]{0,31}\Z)(?:[A-Za-z]|_|[0-9](?![0-9]))*")
 
 _RULES = tuple(
@@ -61,7 +60,7 @@ _RULES = tuple(
         (r"Expected `\w+` that's a multiple of (\S+)", "multiple_of", "must be a multiple of {0}"),
         (r"Expected `([^`]+)`(?:, got `.*`)?", "wrong_type", "must be {0}"),
         (r"(?:Number|Integer value) out of range", "out_of_range", "is a number out of range"),
-        (r"Invalid RFC3339 .*", "format", "must be a time in RFC 3339"),
+        (r"Invalid RFC3339 .*", "format", "must be a time in RFC 3339, such as 2026-05-15T10:30:00Z"),
         (r"Expected `\w+` with a timezone component", "format", "must be a time with its zone, such as Z"),
         (r"Invalid (?:enum )?value .*", "not_allowed", "must be one of {allowed}"),
         (r"Invalid .*", "format", "has the wrong form"),
@@ -142,7 +141,8 @@ def _malformed(raw: bytes, error: Exception) -> QuixessError:
     if isinstance(error, msgspec.ValidationError):
         return QuixessError("invalid_json", "A number in the body is out of range.")
     place = _MALFORMED_AT.search(str(error))
-    return QuixessError("invalid_json", f"The body is not JSON{f' (byte {place[1]})' if place else ''}.")
+    where = f" (byte {place[1]})" if place else ""
+    return QuixessError("invalid_json", f"The body is not JSON{where}. Look for single quotes, and for a comma too many.")
 
 
 def _count_members(tree: Any) -> int:
@@ -195,7 +195,7 @@ def explain(error: msgspec.ValidationError, model: type) -> QuixessError:
     if error.__cause__ is not None:  # a ValueError of a `__post_init__`: whatever its text quotes stays here
         fault = ""
     if unknown := _UNKNOWN_FIELD.fullmatch(fault):
-        return _explain_unknown(_locate(model, steps)[0], unknown[1])
+        return _explain_unknown(*_locate(model, steps), unknown[1])
     if missing := _MISSING_FIELD.fullmatch(fault):
         return _blame(model, [*steps, missing[1]], "required", "is required")
     for pattern, code, text in _RULES:
@@ -204,14 +204,22 @@ def explain(error: msgspec.ValidationError, model: type) -> QuixessError:
     return _blame(model, steps, "invalid", "is not valid")
 
 
-def _explain_unknown(pointer: str, name: str) -> QuixessError:
+def _explain_unknown(pointer: str, kinds: list[inspect.Type], name: str) -> QuixessError:
     if name == "brand_id":
         detail = "The brand comes from the API key. Leave `brand_id` out."
         return errors.invalid(f"{pointer}/brand_id", "unknown_field", detail)
-    if not _LIKE_A_NAME.fullmatch(name):
-        return errors.invalid(pointer, "unknown_field", f"{_called(pointer)} has a field that is not known here.")
-    detail = f"`{name}` is not a field here. Leave it out, or check its spelling."
-    return errors.invalid(f"{pointer}/{name}", "unknown_field", detail)
+    structs = [part for kind in kinds for part in _parts(kind) if isinstance(part, inspect.StructType)]
+    there = ", ".join(sorted({field.encode_name for struct in structs for field in struct.fields}))
+    known = f"There are: {there}." if there else "There are none: leave it out."
+    if not is_like_a_name(name):
+        detail = f"{_called(pointer)} has a field that is not known here. {known}"
+        return errors.invalid(pointer, "unknown_field", detail)
+    return errors.invalid(f"{pointer}/{name}", "unknown_field", f"`{name}` is not a field here. {known}")
+
+
+def is_like_a_name(text: str) -> bool:
+    """Tell whether a caller's key may be shown: it looks like a field's name, and a code or a number never does."""
+    return _LIKE_A_NAME.fullmatch(text) is not None
 
 
 def _blame(model: type, steps: list[str], code: str, fix: str) -> QuixessError:
@@ -268,7 +276,7 @@ def _children(kind: inspect.Type, step: str) -> Iterator[inspect.Type]:
 
 def _worded(code: str, groups: tuple[str, ...]) -> tuple[str, ...]:
     if code == "pattern":  # msgspec shows it as Python's repr
-        return (ast.literal_eval(groups[0]),)
+        return (ast.literal_eval(groups[0]).replace(r"\Z", "$"),)  # as OpenAPI and most languages write it
     if code == "wrong_type":
         return tuple(" or ".join(_WORDS.get(name, name) for name in group.split(" | ")) for group in groups)
     return groups

@@ -31,7 +31,7 @@ from quixess.messages.ends import End, Ends
 from quixess.messages.model import GIVEN_UP, Outbound, Reply, State
 from quixess.messages.orders import Known, Order, Prepared
 from quixess.messages.threads import Person, Thread
-from quixess.meta.graph import Accepted, NotSent, Rejected, Unknown
+from quixess.meta.graph import Accepted, Graph, NotSent, Rejected, Unknown
 from quixess.templates import Sync, Template
 from quixess.vault import Keyring
 
@@ -223,15 +223,12 @@ class Sending:
 
     async def _dispatch(self, wish: _Wish, thread: Thread, prepared: Prepared, began: float) -> Reply:
         message = wish.message
-        graph = await self._lines.to(message.connection.graph_url)
-        if prepared.before is not None:
-            await prepared.before(graph)
-        if time.monotonic() - began > self._lease_s / 2:
-            # This process slept on its claim (SIGSTOP, a frozen machine): others may have given the send up by now.
-            await self._end_not_sent(wish, thread)
-            raise refusals.not_sent(None, None)
         try:
-            payload = prepared.payload(model.opaque(message.id))
+            graph, payload = await self._make_ready(message, prepared, began)
+        except Exception:  # whatever it was, no byte went to Meta: the key may run again
+            await self._end_not_sent(wish, thread)
+            raise
+        try:
             accepted = await graph.send(message.connection.credentials, payload)
         except Rejected as refused:
             return await self._end_rejected(message, thread, refusals.redact(refused.error, prepared.hidden))
@@ -243,6 +240,16 @@ class Sending:
             return await self._end_unknown(message, thread)
         failpoints.reach("send.after_meta")
         return await self._end_accepted(message, thread, accepted)
+
+    async def _make_ready(self, message: Outbound, prepared: Prepared, began: float) -> tuple[Graph, bytes]:
+        graph = await self._lines.to(message.connection.graph_url)
+        if prepared.before is not None:
+            await prepared.before(graph)
+        payload = prepared.payload(model.opaque(message.id))
+        if time.monotonic() - began > self._lease_s / 2:
+            # This process slept on its claim (SIGSTOP, a frozen machine): others may have given the send up by now.
+            raise refusals.not_sent(None, None)
+        return graph, payload
 
     async def _end_accepted(self, message: Outbound, thread: Thread, accepted: Accepted) -> Reply:
         row = model.as_row(message, thread.conversation_id, wa_id=accepted.wa_id)
