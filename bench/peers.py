@@ -17,7 +17,7 @@ import httptools
 import uvloop
 
 SAMPLED = 500  # every so many deliveries one is kept whole, for its signatures to be checked afterwards
-TEMPLATE = {
+CODE = {
     "id": "900100",
     "name": "signup_otp",
     "language": "en_US",
@@ -28,6 +28,15 @@ TEMPLATE = {
         {"type": "BODY", "text": "*{{1}}* is your verification code.", "add_security_recommendation": True},
         {"type": "BUTTONS", "buttons": [{"type": "URL", "text": "Copy code", "url": "https://www.whatsapp.com/otp"}]},
     ],
+}
+ORDER = {
+    "id": "900101",
+    "name": "order_update",
+    "language": "en_US",
+    "status": "APPROVED",
+    "category": "UTILITY",
+    "parameter_format": "POSITIONAL",
+    "components": [{"type": "BODY", "text": "Hi {{1}}, your order {{2}} is on its way."}],
 }
 _TO = re.compile(rb'"to":"\+?(\d+)"')
 
@@ -82,11 +91,11 @@ class Late(Exchange):
 
 
 class Meta:
-    """Takes every message, tells every wa_id as it was asked, and lists one approved template."""
+    """Takes every message, tells every wa_id as it was asked, and lists two approved templates."""
 
     def __init__(self) -> None:
         self._taken = 0
-        self._listing = json.dumps({"data": [TEMPLATE]}).encode()
+        self._listing = json.dumps({"data": [CODE, ORDER]}).encode()
 
     def answer(self, path: bytes, _headers: dict[bytes, bytes], body: bytes) -> bytes:
         if b"/messages" not in path:

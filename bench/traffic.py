@@ -45,15 +45,30 @@ def phone(number: int) -> str:
 
 def otp(*, host: str, key: str, people: int) -> Write:
     """Send a one-time code, each with a new Idempotency-Key. `people` are written to in turn."""
+    return _sends("otp", '"code":"CODE","template_name":"signup_otp","language":"en_US"', host, key, people)
+
+
+def template(*, host: str, key: str, people: int) -> Write:
+    """Send a template of two variables, as `otp` sends codes."""
+    filled = '"template_name":"order_update","language":"en_US","variables":{"body":["Frank","A-CODE"]}'
+    return _sends("template", filled, host, key, people)
+
+
+def reply(*, host: str, key: str, people: int) -> Write:
+    """Answer in free form, as `otp` sends codes; the windows of `people` must be open."""
+    said = '"type":"text","text":{"body":"Your order A-CODE is ready, we are open until six."}'
+    return _sends("reply", said, host, key, people)
+
+
+def _sends(kind: str, said: str, host: str, key: str, people: int) -> Write:
     head = (
-        f"POST /api/v1/whatsapp/external/send/otp HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
+        f"POST /api/v1/whatsapp/external/send/{kind} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\n"
         f"Content-Type: application/json\r\nX-API-Key: {key}\r\n"
     )
 
     def write(number: int, _line: int) -> bytes:
-        to = phone(number % people)
-        body = f'{{"to":"+{to}","code":"{number % 1_000_000:06d}","template_name":"signup_otp","language":"en_US"}}'
-        return f"{head}Idempotency-Key: bench-{number:012d}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        body = f'{{"to":"+{phone(number % people)}",{said.replace("CODE", f"{number % 1_000_000:06d}")}}}'
+        return f"{head}Idempotency-Key: {kind}-{number:012d}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
     return write
 
@@ -80,7 +95,7 @@ def webhook(*, host: str, app_id: str, app_secret: str, waba_id: str, phone_numb
     return write
 
 
-KINDS: dict[str, Callable[..., Write]] = {"otp": otp, "webhook": webhook}
+KINDS: dict[str, Callable[..., Write]] = {"otp": otp, "template": template, "reply": reply, "webhook": webhook}
 
 
 def writer(kind: str, facts: dict[str, Any]) -> Write:

@@ -58,6 +58,7 @@ def fault(raw: bytes | str) -> tuple[str, str, str]:
     error = refusal(raw)
     assert (error.code, error.status, len(error.errors)) == ("invalid_request", 400, 1)
     only = error.errors[0]
+    assert only.pointer is not None
     return only.pointer, only.code, only.detail
 
 

@@ -116,5 +116,20 @@ async def test_a_handler_that_reads_nothing_answers_at_once_and_the_next_request
         assert (await wire.answer()).json() == {"length": 4, "longest": 4}
 
 
+async def test_a_client_that_will_hang_up_after_the_answer_can_send_the_rest_before_it_reads(port: int) -> None:
+    """Such are proxies that speak HTTP/1.0: a reset by unread bytes would take the answer away from them."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    length = 200_000
+    writer.write(raw.request("POST", "/refuse", [("Content-Length", str(length)), ("Connection", "close")]))
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b" 500 " in head
+    for _ in range(length // 1000):
+        writer.write(b"x" * 1000)
+        await writer.drain()
+    assert b"internal_error" in await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+
 def test_every_endpoint_that_takes_a_file_is_streamed_and_no_other() -> None:
     assert set(edge.STREAMS) == {endpoint.route for endpoint in ENDPOINTS if endpoint.upload}

@@ -245,7 +245,6 @@ async def test_who_is_unknown_has_said_nothing(world: World) -> None:
         {"phone": "+15550001111"},
         {"user_id": "US.404"},
         {"conversation_id": ids.show("cnv", ids.new())},
-        {"conversation_id": "nonsense"},
         {"phone": PHONE, "user_id": "US.404"},
         {"phone": "0"},
     ):
@@ -257,6 +256,7 @@ async def test_who_is_unknown_has_said_nothing(world: World) -> None:
     [
         ({"direction": "sideways"}, "direction"),
         ({"status": "RECEIVED"}, "status"),
+        ({"conversation_id": "nonsense"}, "conversation_id"),
         ({"limit": "0"}, "limit"),
         ({"limit": "101"}, "limit"),
         ({"since": "yesterday"}, "since"),

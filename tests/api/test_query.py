@@ -147,14 +147,26 @@ def test_a_parameter_that_is_needed_is_named() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        f"{SECRET}=1", f"word[{SECRET}]=1", "metadata=1", "metadata[]=1", "metadata[a][b]=1", "metadata[a=1", "Limit=5",
-        "brand_id=brd_01KAR3TZW4D1K7P3S6V8X0A2C4", "limit%00=5", "=5",
+        f"{SECRET}=1", f"word[{SECRET}]=1", "metadata[]=1", "metadata[a][b]=1", "metadata[a=1", "Limit=5", "limit%00=5",
+        "=5",
     ],
 )  # fmt: skip
 def test_a_parameter_that_is_not_known_is_refused_and_the_known_ones_are_told(raw: str) -> None:
     parameter, told = fault(raw)
     assert parameter is None
     assert told.endswith("There are: cursor, limit, metadata[…], since, state, unread, word.")
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [("metadata=1", "metadata"), ("page=2", "page"), ("brand_id=brd_01KAR3TZW4D1K7P3S6V8X0A2C4", "brand_id")],
+)
+def test_a_parameter_that_is_not_known_but_looks_like_one_is_named(raw: str, name: str) -> None:
+    with pytest.raises(QuixessError) as caught:
+        query.read(request(raw), Asked)
+    (error,) = caught.value.errors
+    assert (error.parameter, error.code) == (name, "unknown_field")
+    assert error.detail.startswith(f"`{name}` is not a parameter here. There are: cursor, limit, metadata[…], since,")
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,9 @@ async def test_where_nobody_wants_an_event_it_is_409(world: World) -> None:
     (event,) = await past.record(world.rooms.db, world.brand_id)
     odd = await past.record(world.rooms.db, world.brand_id, kind="message.sent")
     name = ids.show("evt", event)
+    mine = ids.show("end", await telling.endpoint_of(world))
     answers = [
-        await replay(world, name, endpoint_id=ids.show("end", ids.new())),
+        await replay(world, ids.show("evt", odd[0]), endpoint_id=mine),
         await replay(world, ids.show("evt", odd[0])),
     ]
     await world.rows("UPDATE endpoint SET url = NULL")
@@ -138,10 +139,11 @@ async def test_an_event_or_an_endpoint_of_another_brand_is_like_one_of_nobody(wo
     for foreign, nobodys in pairs:
         assert telling.error(foreign) == telling.error(nobodys)
     assert [pair[0].json["code"] for pair in pairs] == [
-        "event_not_found", "webhook_not_configured", "not_found", "not_found", "not_found", "replay_not_found",
-        "replay_not_found",
+        "event_not_found", "not_found", "not_found", "not_found", "not_found", "replay_not_found", "replay_not_found",
     ]  # fmt: skip
-    assert pairs[2][0].json["errors"][0]["pointer"] == "/event_ids/1"
+    assert [pairs[n][0].json["errors"][0]["pointer"] for n in (1, 2, 3, 4)] == [
+        "/endpoint_id", "/event_ids/1", "/endpoint_id", "/endpoint_id",
+    ]  # fmt: skip
     assert await world.rows("SELECT 1 FROM replay WHERE brand_id <> $1", rival) == []
 
 

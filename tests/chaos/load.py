@@ -1,4 +1,4 @@
-"""The load: codes under Idempotency-Keys, each asked for until it is answered, and customers who write."""
+"""The load: messages of every kind, each asked for with its key until it is answered, and customers who write."""
 
 import asyncio
 import random
@@ -6,15 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.api import replying, templating
 from tests.crash.processes import Site
 from tests.processes import Program
 from tests.simulator import driving
+from tests.world import CODE, OTP
 
 _PHONES = 100
 _AT_ONCE = 100
 _AGAIN_S = 0.2
 _COME_AGAIN = {409, 429, 503}
 _FAULTS = ("reset_after_accept", "http_500", "slow")
+# What is sent, by the word in its key: where it is asked for, and with what.
+_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "code": (OTP, {"code": CODE, "template_name": "signup_otp"}),
+    "order": (templating.PATH, {"template_name": "order_update", "variables": {"body": ["Frank", "A-1042"]}}),
+    "answer": (replying.REPLY, replying.TEXT | {"mark_read": True}),
+}
 
 
 @dataclass
@@ -70,15 +78,19 @@ class Load:
         self.said_elsewhere.append(answer["wamid"])
 
     async def _send(self) -> None:
-        """Ask for one code with one key, at any gateway, until there is an answer to keep."""
+        """Ask for one message with one key, at any gateway, until there is an answer to keep."""
         self.asked += 1
-        key, phone = f"chaos-{self.asked}", self._phone()
+        kind, phone = self.dice.choice(list(_KINDS)), self._phone()
+        key = f"chaos-{kind}-{self.asked}"
+        if kind == "answer":
+            await self.site.customer_says("Can you help me?", phone)
         while not await self.ask(key, phone):  # noqa: ASYNC110 - the answer comes over HTTP, no event tells of it
             await asyncio.sleep(_AGAIN_S)
 
     async def ask(self, key: str, phone: str) -> bool:
         """Ask once; True when the answer is one to keep."""
-        answer = await self.site.send(key, at=self.dice.choice(self.gateways), to=phone)
+        path, body = _KINDS[key.split("-")[1]]
+        answer = await self.site.order(path, {"to": phone} | body, key, at=self.dice.choice(self.gateways))
         if answer is None:
             return False
         if answer.status == 200:

@@ -78,17 +78,26 @@ class Site:
 
     async def send(self, key: str, *, at: Program | None = None, to: str = PHONE, code: str = CODE) -> Answer | None:
         """Send a code under an Idempotency-Key and note the answer; None when the connection broke instead."""
-        headers = {"X-API-Key": self.demo.full_key, "Idempotency-Key": key}
-        body = {"to": to, "code": code, "template_name": "signup_otp"}
-        url = (at or self.first).url + OTP
+        return await self.order(OTP, {"to": to, "code": code, "template_name": "signup_otp"}, key, at=at)
+
+    async def order(
+        self, path: str, body: dict[str, Any], key: str, *, at: Program | None = None, api_key: str | None = None
+    ) -> Answer | None:
+        """Send anything under an Idempotency-Key and note the answer; None when the connection broke instead."""
+        headers = {"X-API-Key": api_key or self.demo.full_key, "Idempotency-Key": key}
+        answer = await self.call("POST", path, at=at, json=body, headers=headers)
+        if answer is not None:
+            self.answers.setdefault(key, []).append(answer)
+        return answer
+
+    async def call(self, method: str, path: str, *, at: Program | None = None, **more: Any) -> Answer | None:
+        """Call a gateway; None when the connection broke."""
         try:
-            async with self.http.post(url, json=body, headers=headers) as got:
+            async with self.http.request(method, (at or self.first).url + path, **more) as got:
                 said = {name.lower(): text for name, text in got.headers.items()}
-                answer = Answer(got.status, said, await got.read())
+                return Answer(got.status, said, await got.read())
         except (aiohttp.ClientError, OSError):
             return None
-        self.answers.setdefault(key, []).append(answer)
-        return answer
 
     async def statuses_until(self, status: int, key: str, **where: Any) -> list[int]:
         """Ask with the same key again until it is answered with `status`; tell what was answered, without repeats."""

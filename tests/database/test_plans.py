@@ -129,6 +129,21 @@ async def test_threads_windows_and_aliases_are_found_by_index(planner: Planner) 
     assert planner.scans() == set()
 
 
+async def test_people_are_found_by_their_names_and_never_among_all_of_the_brand(planner: Planner) -> None:
+    """A plan made while the tables are empty is the one that the first thousands of people are found with."""
+    person = Person(BRAND, ids.new(), "12818184370", "US.1")
+    await threads._select_threads(planner, [person])
+    await threads._hold(planner, [(BRAND, ids.new())])
+    await threads._insert_conversations(planner, [(person, ids.new())])
+
+    nodes = [node for plan in planner.plans for node in walk(plan)]
+    found = [
+        node for node in nodes if node.get("Relation Name") in {"contact", "conversation"} and "Scan Direction" in node
+    ]
+    assert len(found) == 7
+    assert [node["Index Name"] for node in found if " AND " not in node.get("Index Cond", "")] == []
+
+
 async def test_stored_answers_and_waiting_bodies_are_found_by_index(planner: Planner) -> None:
     await idempotency.look_up(planner, [(ids.new(), "signup-7")])
     await idempotency.release(planner, [(ids.new(), "signup-7", ids.new())])

@@ -60,7 +60,7 @@ def test_every_code_of_meta_is_explained_in_the_words_of_the_table() -> None:
 
 
 def test_every_code_of_a_field_is_listed() -> None:
-    source = (PACKAGE / "api" / "body.py").read_text(encoding="utf-8")
+    source = "".join((PACKAGE / "api" / f"{name}.py").read_text(encoding="utf-8") for name in ("body", "query"))
     used = set(re.findall(r'(?:invalid\([^"]*|_blame\([^"]*|r"[^"]*", )"(\w+)"', source))
     told = {code for row in pages.rows(pages.section("docs/errors.md", "## Codes of fields"))
             for code in re.findall(r"`(\w+)`", row[0])}  # fmt: skip

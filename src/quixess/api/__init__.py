@@ -4,9 +4,14 @@ From `ENDPOINTS` come the routing, the scope matrix test, the OpenAPI document a
 declared beside its handler; one without a scope does not load.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from quixess import limits
 from quixess.api import conversations, me, media, messages, templates, uploads
@@ -45,19 +50,46 @@ ENDPOINTS = (
 
 def routes(rooms: Rooms) -> list[Route]:
     """Build the routes of all endpoints."""
-    return [_route(endpoint, rooms) for endpoint in ENDPOINTS]
+    found: list[Route] = []
+    found += [_OfMany(endpoint, rooms, found) for endpoint in ENDPOINTS]
+    return found
 
 
-def _route(endpoint: Endpoint, rooms: Rooms) -> Route:
+class _OfMany(Route):
+    """The route of an endpoint. Another method than its own may be that of another route with the same address."""
+
+    def __init__(self, endpoint: Endpoint, rooms: Rooms, others: list[Route]) -> None:
+        super().__init__(endpoint.pattern, _handling(endpoint, rooms), methods=[endpoint.method], name=endpoint.id)
+        self._others = others
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.methods and scope["method"] not in self.methods:
+            self._refuse(scope["path"])
+        await super().handle(scope, receive, send)
+
+    def _refuse(self, path: str) -> NoReturn:
+        """Raise the 405, with every method of the address in Allow (RFC 9110 §10.2.1)."""
+        there = {method for one in self._others if one.path_regex.match(path) for method in one.methods or ()}
+        raise HTTPException(405, headers={"Allow": ", ".join(there)})
+
+
+def _handling(endpoint: Endpoint, rooms: Rooms) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         passed = await rooms.gate.admit(request, endpoint.scope)
-        if not passed.headers:
-            return await endpoint.handler(request, passed, rooms)
         try:
+            _check_query(endpoint, request)
             response = await endpoint.handler(request, passed, rooms)
         except QuixessError as error:
+            if not passed.headers:
+                raise
             raise error.with_headers(limits.merge(passed.headers, error.headers)) from error
+        response.headers.setdefault("Cache-Control", "no-store")  # what a key may read must not lie in a cache
         response.headers.update(passed.headers)
         return response
 
-    return Route(endpoint.pattern, handle, methods=[endpoint.method], name=endpoint.id)
+    return handle
+
+
+def _check_query(endpoint: Endpoint, request: Request) -> None:
+    if endpoint.query is None and request.scope["query_string"]:
+        raise QuixessError("invalid_request", "This address takes no query: leave out what follows the question mark.")

@@ -142,7 +142,9 @@ def _malformed(raw: bytes, error: Exception) -> QuixessError:
         return QuixessError("invalid_json", "A number in the body is out of range.")
     place = _MALFORMED_AT.search(str(error))
     where = f" (byte {place[1]})" if place else ""
-    return QuixessError("invalid_json", f"The body is not JSON{where}. Look for single quotes, and for a comma too many.")
+    return QuixessError(
+        "invalid_json", f"The body is not JSON{where}. Look for single quotes, and for a comma too many."
+    )
 
 
 def _count_members(tree: Any) -> int:
@@ -167,7 +169,7 @@ def _clean(tree: Any, pointer: str) -> Any:
     cleaned = {}
     for key, value in tree.items():
         name = _clean_text(key, pointer)
-        cleaned[name] = _clean(value, f"{pointer}/{name}" if _LIKE_A_NAME.fullmatch(name) else pointer)
+        cleaned[name] = _clean(value, f"{pointer}/{name}" if is_like_a_name(name) else pointer)
     if len(cleaned) != len(tree):
         raise _twin_keys()
     return cleaned

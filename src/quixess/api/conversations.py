@@ -44,31 +44,31 @@ class ThreadQuery(Paged, frozen=True, kw_only=True):
 class Contact(msgspec.Struct, frozen=True):
     """The person a conversation is with."""
 
-    id: str
+    id: Annotated[str, Meta(description="Our id, `ctc_…`.")]
     phone: Annotated[str | None, Meta(description="Digits; null for a user who hides the number.")]
     phone_e164: Annotated[str | None, Meta(description="The same with its plus.")]
     user_id: Annotated[str | None, Meta(description="Meta's id of the user.")]
-    username: str | None
-    name: str | None
+    username: Annotated[str | None, Meta(description="As the user is called now.")]
+    name: Annotated[str | None, Meta(description="As the user's profile is called now.")]
     opted_out: Annotated[bool, Meta(description="Whether the user asked WhatsApp for no more marketing messages.")]
 
 
 class Window(msgspec.Struct, frozen=True):
     """The customer service window: while it is open, free text is allowed."""
 
-    open: bool
-    last_inbound_at: Moment | None
+    open: Annotated[bool, Meta(description="Whether `POST /send/reply` works now.")]
+    last_inbound_at: Annotated[Moment | None, Meta(description="When the user wrote last; null: never.")]
     expires_at: Annotated[Moment | None, Meta(description="24 hours after the user's last message.")]
 
 
 class LastMessage(msgspec.Struct, frozen=True):
     """What was said last."""
 
-    id: str
-    direction: Literal["inbound", "outbound"]
-    type: str
-    status: Status
-    occurred_at: Moment
+    id: Annotated[str, Meta(description="Our id, `msg_…`.")]
+    direction: Annotated[Literal["inbound", "outbound"], Meta(description="Who wrote: `inbound` is the user.")]
+    type: Annotated[str, Meta(description="What kind of content it has, such as text.")]
+    status: Annotated[Status, Meta(description="Where it stands. Messages from users are `received`.")]
+    occurred_at: Annotated[Moment, Meta(description="When it was said.")]
     content: Annotated[
         Object | UnsetType, Meta(description="What it says. Only for keys that may read messages too.")
     ] = UNSET
@@ -78,21 +78,23 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything between one person and one of the brand's numbers."""
 
     id: Annotated[str, Meta(description="Our id, `cnv_…`.")]
-    status: Annotated[str, Meta(description="`open` or `closed`.")]
+    status: Annotated[Literal["open", "closed"], Meta(description="Whether somebody closed it.")]
     contact: Contact
     phone_number_id: Annotated[str | None, Meta(description="Meta's id of the brand's number.")]
-    unread_count: int
-    assignee: Annotated[str | None, Meta(description="The operator who takes care of it.")]
+    unread_count: Annotated[
+        int, Meta(ge=0, description="How many messages of the user are unread; `mark_read` of a reply makes it 0.")
+    ]
+    assignee: Annotated[str | None, Meta(description="The operator who takes care of it, `opr_…`; null: nobody.")]
     window: Window
-    last_message: LastMessage | None
-    created_at: Moment
+    last_message: Annotated[LastMessage | None, Meta(description="Null where none is kept any more.")]
+    created_at: Annotated[Moment, Meta(description="When the first message was recorded.")]
     updated_at: Annotated[Moment, Meta(description="When something was last said in it, to ten seconds. No codes.")]
 
 
 class Conversations(msgspec.Struct, frozen=True):
     """A page of conversations."""
 
-    data: list[Conversation]
+    data: Annotated[list[Conversation], Meta(description="The conversations.")]
     next_cursor: Annotated[str | None, Meta(description="`cursor` of the next page; null at the end.")]
     has_more: Annotated[bool, Meta(description="Whether there is a next page, however few conversations this one has.")]
 
@@ -153,7 +155,7 @@ def _may_read(passed: Pass) -> bool:
 
 
 def _not_found() -> QuixessError:
-    return QuixessError("conversation_not_found", "The brand has no such conversation: check the id.")
+    return QuixessError("conversation_not_found", "The brand has no such conversation: take its `cnv_…` id as it is.")
 
 
 def _describe(row: Row) -> Conversation:
@@ -249,7 +251,7 @@ GET_CONVERSATION = Endpoint(
     path="/conversations/{id}",
     scope=Scope.READ_CONVERSATIONS,
     summary="Get a conversation.",
-    description=("When two contacts prove to be one person, their conversations become one: both ids lead to it."),
+    description="When two contacts prove to be one person, their conversations become one: both ids lead to it.",
     handler=_get_conversation,
     response=Conversation,
     errors=("conversation_not_found",),

@@ -290,7 +290,8 @@ class _Exchange:
             headers.append((b"connection", b"close"))
         status, headers, body = problem.render(known, self.request_id, headers)
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        linger = self._closing and self._pending
+        hangs_up = self._scope["http_version"] == "1.0" or (b"connection", b"close") in self._scope["headers"]
+        linger = self._pending and (self._closing or hangs_up)
         await self._send({"type": "http.response.body", "body": body, "more_body": linger})
         if linger:
             await self._drain()

@@ -63,9 +63,9 @@ class Me(msgspec.Struct, frozen=True):
 
     id: Annotated[str, Meta(description="The key's id, `key_…`.")]
     name: Annotated[str, Meta(description="What the operator calls it.")]
-    brand: Brand
+    brand: Annotated[Brand, Meta(description="The brand it speaks for.")]
     scopes: Annotated[list[str], Meta(description="What it may do.")]
-    constraints: Narrowed
+    constraints: Annotated[Narrowed, Meta(description="What narrows it beside its scopes.")]
     expires_at: Annotated[Moment | None, Meta(description="When it ends by itself; null: never.")]
     last_used_at: Annotated[Moment | None, Meta(description="When it was last used, to the minute.")]
     limits: Annotated[list[Quota], Meta(description="Its quotas.")]

@@ -35,7 +35,7 @@ async def _get_file(request: Request, passed: Pass, rooms: Rooms) -> Response:
     headers = _headers(copy, shown)
     if headers["ETag"].encode() in asked.get(b"if-none-match", b""):
         copy.file.close()
-        return Response(status_code=304, headers={"ETag": headers["ETag"]})
+        return Response(status_code=304, headers={name: headers[name] for name in ("ETag", "Cache-Control")})
     span = _span(asked, headers["ETag"], copy.size)
     if span is None:
         copy.file.close()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +16,7 @@ from quixess.api.answers import Moment
 from quixess.api.endpoint import Endpoint, Rooms
 from quixess.api.gate import Pass
 from quixess.api.pages import Paged
-from quixess.api.send import TemplateName, UsedTemplate
+from quixess.api.send import ConversationId, TemplateName, UsedTemplate
 from quixess.database import ids
 from quixess.database.core import Row
 from quixess.errors import QuixessError
@@ -34,7 +35,6 @@ Digits = Annotated[
     ),
 ]
 UserId = Annotated[str, Meta(min_length=1, max_length=128, description="Meta's id of a user.")]
-ConversationId = Annotated[str, Meta(max_length=64, description="A `cnv_…` id.")]
 Since = Annotated[datetime, Meta(tz=True, description="No earlier than this: RFC 3339 with its zone.")]
 Status = Literal["sending", "not_sent", "unconfirmed", "accepted", "sent", "failed", "delivered", "read", "received"]
 Object = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})]
@@ -95,22 +95,22 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename={"sender": "from
 
     id: Annotated[str, Meta(description="Our id, `msg_…`.")]
     wa_message_id: Annotated[str | None, Meta(description="Meta's wamid; null until Meta has taken it.")]
-    conversation_id: str
-    direction: Literal["inbound", "outbound"]
+    conversation_id: Annotated[str, Meta(description="The conversation it is in, `cnv_…`.")]
+    direction: Annotated[Literal["inbound", "outbound"], Meta(description="Who wrote: `inbound` is the user.")]
     type: Annotated[str, Meta(description="What kind of `content` it has, as in the events.")]
-    status: Status
+    status: Annotated[Status, Meta(description="Where it stands. Messages from users are `received`.")]
     source: Annotated[
         Literal["live", "echo", "history"],
         Meta(description="How it came: as it happened, from the brand's phone app, or from that app's past."),
     ]
-    sender: Side
-    to: Side
+    sender: Annotated[Side, Meta(description="Who wrote.")]
+    to: Annotated[Side, Meta(description="Whom it was written to.")]
     content: Annotated[Object, Meta(description="What it says, shaped as in the events. A one-time code is hidden.")]
     reply_to: Annotated[str | None, Meta(description="The wamid it quotes.")]
     context: Annotated[Object | None, Meta(description="How it was passed on.")]
     referral: Annotated[Object | None, Meta(description="The ad or post a user came from.")]
     group_id: Annotated[str | None, Meta(description="Meta's id of the group it was written in.")]
-    template: UsedTemplate | None
+    template: Annotated[UsedTemplate | None, Meta(description="The template it was made from.")]
     errors: Annotated[Objects, Meta(description="Why it failed: Meta's code with cause, fix and `retryable`.")]
     pricing: Annotated[Object | None, Meta(description="What Meta says of the price.")]
     metadata: Annotated[Object, Meta(description="What the send was given.")]
@@ -137,7 +137,7 @@ class MessageStory(Message, frozen=True, kw_only=True, rename={"sender": "from"}
 class Messages(msgspec.Struct, frozen=True):
     """A page of messages."""
 
-    data: list[Message]
+    data: Annotated[list[Message], Meta(description="The messages.")]
     next_cursor: Annotated[str | None, Meta(description="`cursor` of the next page; null at the end.")]
     has_more: Annotated[bool, Meta(description="Whether there is a next page, however few messages this one has.")]
 
@@ -197,16 +197,13 @@ def as_raw(text: str | None) -> msgspec.Raw | None:
 async def _list_messages(request: Request, passed: Pass, rooms: Rooms) -> Response:
     asked = query.read(request, MessagesQuery)
     after = rooms.cursors.read(passed.brand_id, LIST_MESSAGES.id, asked)
-    conversation = None if asked.conversation_id is None else ids.parse("cnv", asked.conversation_id)
-    if asked.conversation_id is not None and conversation is None:
-        return answers.as_json(Messages([], None, has_more=False))
     wanted = Filter(
         direction=asked.direction,
         state=asked.status,
         type=asked.type,
         phone=read_digits(asked.phone),
         user_id=asked.user_id,
-        conversation_id=conversation,
+        conversation_id=None if asked.conversation_id is None else ids.parse("cnv", asked.conversation_id),
         template_name=asked.template_name,
         since=asked.since,
         until=asked.until,
@@ -220,9 +217,12 @@ async def _list_messages(request: Request, passed: Pass, rooms: Rooms) -> Respon
 
 
 async def _get_message(request: Request, passed: Pass, rooms: Rooms) -> Response:
+    if not request.path_params["id"]:  # the list with a slash after it
+        raise HTTPException(404)
     story = await reading.messages.get_message(rooms.db, passed.brand_id, request.path_params["id"])
     if story is None:
-        raise QuixessError("message_not_found", "The brand has no such message: check the id.")
+        detail = "The brand has no such message: take a `msg_…` id or a wamid as it is, upper and lower case matter."
+        raise QuixessError("message_not_found", detail)
     steps = [
         Step(
             one.status,

@@ -59,8 +59,7 @@ def _put(tree: dict[str, Any], members: dict[str, inspect.Type], name: str, valu
     keyed = _KEYED.fullmatch(name)
     kind = members.get(keyed[1] if keyed else name)
     if kind is None or isinstance(kind, inspect.DictType) is not bool(keyed):
-        there = ", ".join(sorted(f"{one}[…]" if isinstance(members[one], inspect.DictType) else one for one in members))
-        raise QuixessError("invalid_request", f"The query has a parameter that is not known here. There are: {there}.")
+        raise _unknown(name, members)
     known = keyed[1] if keyed else name
     if _CONTROL.search(name + value):
         raise invalid(known, "control_character", f"`{known}` has a control character.")
@@ -70,6 +69,13 @@ def _put(tree: dict[str, Any], members: dict[str, inspect.Type], name: str, valu
     if key in place:
         raise invalid(known, "repeated", f"`{known}` is given twice.")
     place[key] = _typed(name, unicodedata.normalize("NFC", value), kind)
+
+
+def _unknown(name: str, members: dict[str, inspect.Type]) -> QuixessError:
+    there = ", ".join(sorted(f"{one}[…]" if isinstance(members[one], inspect.DictType) else one for one in members))
+    if not body.is_like_a_name(name):
+        return QuixessError("invalid_request", f"The query has a parameter that is not known here. There are: {there}.")
+    return invalid(name, "unknown_field", f"`{name}` is not a parameter here. There are: {there}.")
 
 
 def _typed(name: str, value: str, kind: inspect.Type) -> Any:

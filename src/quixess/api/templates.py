@@ -29,7 +29,9 @@ _ALL = "all"
 _MOST_LANGUAGES = 200
 _LANGUAGE = r"^[a-z]{2,3}([_-][A-Z]{2})?\Z"
 
-Word = Annotated[str, Meta(max_length=40, pattern=r"^[A-Z_]+\Z", description="Meta's word, such as UTILITY.")]
+Word = Annotated[
+    str, Meta(max_length=40, pattern=r"^[A-Z_]+\Z", description="Meta's word in capitals, such as UTILITY.")
+]
 Language = Annotated[str, Meta(max_length=10, pattern=_LANGUAGE, description="A language, such as en_US.")]
 Name = Annotated[str, Meta(min_length=1, max_length=512, pattern=r"^[a-z0-9_]+\Z", description="A template's name.")]
 
@@ -42,7 +44,7 @@ class TemplatesQuery(Paged, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Meta(
             max_length=40,
             pattern=r"^(all|[A-Z_]+)\Z",
-            description="Meta's word, or `all`. `APPROVED` has flagged ones too: they can be sent.",
+            description="Meta's word in capitals, or `all`. `APPROVED` has flagged ones too: they can be sent.",
         ),
     ] = "APPROVED"
     category: Word | None = None
@@ -62,8 +64,8 @@ class ListedTemplate(msgspec.Struct, frozen=True):
 
     id: Annotated[str, Meta(description="The template's `tpl_…` id.")]
     meta_template_id: Annotated[str, Meta(description="Meta's id.")]
-    name: str
-    language: str
+    name: Annotated[str, Meta(description="Its name.")]
+    language: Annotated[str, Meta(description="Its language, such as en_US.")]
     category: Annotated[str, Meta(description="AUTHENTICATION, MARKETING or UTILITY.")]
     status: Annotated[str, Meta(description="Meta's word: APPROVED, PENDING, REJECTED, PAUSED, DISABLED, FLAGGED, …")]
     quality: Annotated[str, Meta(description="GREEN, YELLOW or RED.")] | None
@@ -71,15 +73,15 @@ class ListedTemplate(msgspec.Struct, frozen=True):
     parameter_format: Annotated[str, Meta(description="POSITIONAL or NAMED.")]
     components: Annotated[list[dict[str, Any]], Meta(description="Header, body, footer and buttons, as Meta has them.")]
     parameters: Annotated[Parameters, Meta(description="What a sender must fill.")]
-    updated_at: Moment
+    updated_at: Annotated[Moment, Meta(description="When it changed here last.")]
 
 
 class Templates(msgspec.Struct, frozen=True):
     """A page of templates, those seen last first."""
 
-    data: list[ListedTemplate]
-    next_cursor: str | None
-    has_more: bool
+    data: Annotated[list[ListedTemplate], Meta(description="The templates; each language is one.")]
+    next_cursor: Annotated[str | None, Meta(description="`cursor` of the next page; null at the end.")]
+    has_more: Annotated[bool, Meta(description="Whether there is a next page.")]
     synced_at: Annotated[Moment, Meta(description="When Meta's list was fetched last.")] | None
 
 
@@ -99,21 +101,21 @@ NamedTemplate.__doc__ = "Without `language`: `data`, one template for each. With
 class StatusChange(msgspec.Struct, frozen=True, rename={"old": "from", "new": "to"}):
     """A template that came (`from` is null), went (`to` is null), or has another status."""
 
-    name: str
-    language: str
-    old: str | None
-    new: str | None
+    name: Annotated[str, Meta(description="The template's name.")]
+    language: Annotated[str, Meta(description="Its language.")]
+    old: Annotated[str | None, Meta(description="Its status before; null: it was not there.")]
+    new: Annotated[str | None, Meta(description="Its status now; null: it is gone.")]
 
 
 class Synced(msgspec.Struct, frozen=True):
     """What Meta's list changed here."""
 
-    synced_at: Moment
+    synced_at: Annotated[Moment, Meta(description="When Meta's list was fetched.")]
     total: Annotated[int, Meta(ge=0, description="How many templates Meta lists; each language counts.")]
-    added: Annotated[int, Meta(ge=0)]
+    added: Annotated[int, Meta(ge=0, description="How many came.")]
     updated: Annotated[int, Meta(ge=0, description="How many are another in anything, their status or not.")]
-    removed: Annotated[int, Meta(ge=0)]
-    changes: list[StatusChange]
+    removed: Annotated[int, Meta(ge=0, description="How many went.")]
+    changes: Annotated[list[StatusChange], Meta(description="What came, went, or has another status.")]
 
 
 async def _list_templates(request: Request, passed: Pass, rooms: Rooms) -> Response:

@@ -31,8 +31,8 @@ class UploadedFile(msgspec.Struct, frozen=True):
     size: Annotated[int, Meta(ge=1, description="In bytes.")]
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="Of the bytes, in hexadecimal.")]
     filename: Annotated[str | None, Meta(description="As it was sent, without path and control characters.")]
-    created_at: Moment
-    expires_at: Moment
+    created_at: Annotated[Moment, Meta(description="When it came.")]
+    expires_at: Annotated[Moment, Meta(description="Until when it can be sent and fetched.")]
 
 
 async def _upload(request: Request, passed: Pass, rooms: Rooms) -> Response:

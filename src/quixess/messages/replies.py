@@ -22,7 +22,7 @@ from quixess.messages.orders import Known, Prepared, Recipient
 from quixess.messages.speech import Speech, Written
 from quixess.messages.windows import Heard, Talk
 from quixess.meta import payloads
-from quixess.meta.graph import Graph, Outcome
+from quixess.meta.graph import Graph
 from quixess.vault import Keyring
 
 Files = Callable[[UUID, UUID, Connection], Awaitable[Handle]]
@@ -112,12 +112,12 @@ class Replying:
 
     async def _find_connection(self, known: Known, talk: Talk) -> Connection:
         """Give the number that the conversation is on."""
-        if talk.connection_id == known.connection.id:
-            return known.connection
         if not talk.connected:
             raise QuixessError(
                 "no_active_connection", "The number of this conversation is not connected any more: reconnect it."
             )
+        if talk.connection_id == known.connection.id:
+            return known.connection
         async with self.desk.db.statement() as tx:
             (line,) = await connections.load(tx, self.desk.keyring, [(known.brand_id, talk.connection_id)])
         return line
@@ -179,7 +179,7 @@ class Replying:
                 await graph.mark_read(connection.credentials, heard.wamid, typing=self.typing)
                 async with self.desk.db.statement() as tx:
                     await windows.mark_read(tx, connection.brand_id, talk.id, heard)
-        except (Outcome, TimeoutError, QuixessError) as error:
+        except Exception as error:  # noqa: BLE001 - a row that others hold, a Meta that is away: no reason to be silent
             _log.warning("a message could not be marked as read", conversation=str(talk.id), error=str(error))
 
 

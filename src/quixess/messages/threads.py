@@ -126,13 +126,15 @@ async def _select_threads(tx: Tx, people: Sequence[Person]) -> list[Row]:
            LEFT JOIN LATERAL (
              SELECT * FROM contact k WHERE k.brand_id = p.brand_id AND k.phone = p.phone
              UNION ALL
-             SELECT k.* FROM phone_alias a JOIN contact k ON k.brand_id = a.brand_id AND k.id = a.contact_id
+             SELECT k.* FROM phone_alias a CROSS JOIN LATERAL (
+               SELECT * FROM contact o WHERE o.brand_id = a.brand_id AND o.id = a.contact_id LIMIT 1) k
              WHERE a.brand_id = p.brand_id AND a.phone = p.phone AND (a.until IS NULL OR p.at <= a.until)
              LIMIT 1) c ON true
            LEFT JOIN LATERAL (
              SELECT * FROM contact k WHERE k.brand_id = p.brand_id AND k.user_id = p.user_id
              UNION ALL
-             SELECT k.* FROM user_alias a JOIN contact k ON k.brand_id = a.brand_id AND k.id = a.contact_id
+             SELECT k.* FROM user_alias a CROSS JOIN LATERAL (
+               SELECT * FROM contact o WHERE o.brand_id = a.brand_id AND o.id = a.contact_id LIMIT 1) k
              WHERE a.brand_id = p.brand_id AND a.user_id = p.user_id
                AND (p.phone IS NULL OR k.phone IS NULL OR k.phone = p.phone OR k.id = c.id)
              LIMIT 1) u ON true
@@ -220,12 +222,11 @@ async def _hold(tx: Tx, talks: Sequence[tuple[UUID, UUID]]) -> set[UUID]:
     if not talks:
         return set()
     rows = await tx.rows(
-        """SELECT v.id FROM unnest($1::uuid[], $2::uuid[]) AS t(brand_id, id)
-           JOIN conversation v ON v.brand_id = t.brand_id AND v.id = t.id AND v.merged_into IS NULL
-           FOR KEY SHARE OF v""",
+        """SELECT v.id, v.merged_into FROM unnest($1::uuid[], $2::uuid[]) AS t(brand_id, id)
+           JOIN conversation v ON v.brand_id = t.brand_id AND v.id = t.id FOR KEY SHARE OF v""",
         *(list(column) for column in zip(*talks, strict=True)),
     )
-    return {row["id"] for row in rows}
+    return {row["id"] for row in rows if row["merged_into"] is None}
 
 
 async def _insert_contacts(tx: Tx, people: Sequence[Person]) -> dict[tuple[UUID, UUID, str], UUID]:

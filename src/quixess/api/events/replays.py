@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -14,15 +15,20 @@ from quixess.api.answers import Moment, as_json
 from quixess.api.endpoint import Endpoint, Rooms
 from quixess.api.gate import Pass
 from quixess.database import ids
+from quixess.database.core import Tx
 from quixess.errors import QuixessError, invalid
-from quixess.events import replays
+from quixess.events import directory, replays
+from quixess.events.endpoints import KNOWN_TYPES
 from quixess.events.envelope import moment
-from quixess.events.replays import Progress, Replay, Verdict, Wanted
+from quixess.events.replays import Progress, Replay, State, Verdict, Wanted
+from quixess.vault import Keyring
 
 _MOST_NAMED = 1_000
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 
-Type = Annotated[str, Meta(description="A type of event.", max_length=64)]
+Type = Annotated[
+    str, Meta(description="A type of event.", max_length=64, extra_json_schema={"enum": sorted(KNOWN_TYPES)})
+]
 
 
 class ReplayBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,13 +40,20 @@ class ReplayBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which events to deliver again: those named, or those recorded since a time whose last delivery failed."""
 
-    event_ids: Annotated[list[events.EventId], Meta(min_length=1, max_length=_MOST_NAMED)] | None = None
+    event_ids: (
+        Annotated[
+            list[events.EventId], Meta(min_length=1, max_length=_MOST_NAMED, description="These events, by their ids.")
+        ]
+        | None
+    ) = None
     status: (
         Annotated[Literal["failed", "exhausted"], Meta(description="`failed`, as without it, is any failure.")] | None
     ) = None
     since: events.Time | None = None
     until: events.Time | None = None
-    types: Annotated[list[Type], Meta(min_length=1, max_length=50)] | None = None
+    types: (
+        Annotated[list[Type], Meta(min_length=1, max_length=50, description="Only events of these types.")] | None
+    ) = None
     endpoint_id: events.EndpointId | None = None
 
     def __post_init__(self) -> None:
@@ -55,30 +68,30 @@ class BulkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Queued(msgspec.Struct, frozen=True):
     """An event that is delivered again: one delivery for each endpoint that gets it."""
 
-    id: str
-    status: Literal["pending"]
+    id: Annotated[str, Meta(description="The event's `evt_…` id.")]
+    status: Annotated[Literal["pending"], Meta(description="It is on its way.")]
     replay_id: Annotated[str, Meta(description="The `dlv_…` id of the first new delivery.")]
     replay_ids: Annotated[list[str], Meta(description="Those of all.")]
-    queued_at: Moment
+    queued_at: Annotated[Moment, Meta(description="When it was put in line.")]
 
 
 class Selection(msgspec.Struct, frozen=True):
     """What a job was asked for; of events that were named it says nothing."""
 
-    status: str | None
-    since: Moment | None
-    until: Moment | None
-    types: list[str] | None
-    endpoint_id: str | None
+    status: Annotated[str | None, Meta(description="`failed` or `exhausted`.")]
+    since: Annotated[Moment | None, Meta(description="The first time that was asked for.")]
+    until: Annotated[Moment | None, Meta(description="The time before which it was asked for.")]
+    types: Annotated[list[str] | None, Meta(description="The types; null: all.")]
+    endpoint_id: Annotated[str | None, Meta(description="The endpoint, `end_…`; null: all.")]
 
 
 class Job(msgspec.Struct, frozen=True):
     """A job that delivers events again, and how far it is."""
 
     job_id: Annotated[str, Meta(description="The job's `rpl_…` id.")]
-    status: Annotated[str, Meta(description="running, done or cancelled.")]
+    status: Annotated[str, Meta(description="How far it is.", extra_json_schema={"enum": [*State]})]
     matched: Annotated[int, Meta(description="How many events were named; null when the job finds them.")] | None
-    selection: Selection
+    selection: Annotated[Selection, Meta(description="What it was asked for.")]
     seen: Annotated[int, Meta(ge=0, description="Events looked at until now.")]
     queued: Annotated[int, Meta(ge=0, description="Deliveries made.")]
     skipped: Annotated[int, Meta(ge=0, description="Events that wait already, or that no endpoint wants.")]
@@ -86,8 +99,8 @@ class Job(msgspec.Struct, frozen=True):
     pending: Annotated[int, Meta(ge=0, description="Of the deliveries made: those under way.")]
     delivered: Annotated[int, Meta(ge=0, description="Those that were answered with 2xx.")]
     failed: Annotated[int, Meta(ge=0, description="Those that were given up.")]
-    created_at: Moment
-    finished_at: Moment | None
+    created_at: Annotated[Moment, Meta(description="When it was asked for.")]
+    finished_at: Annotated[Moment | None, Meta(description="When it was done or cancelled; null: it is running.")]
 
 
 async def _replay_one(request: Request, passed: Pass, rooms: Rooms) -> Response:
@@ -97,10 +110,19 @@ async def _replay_one(request: Request, passed: Pass, rooms: Rooms) -> Response:
         raise events.unknown_event()
     async with rooms.db.transaction() as tx:
         verdict, made = await replays.replay_event(tx, rooms.keyring, passed.brand_id, event_id, only)
+        if verdict is Verdict.NOBODY and only is not None:
+            await _check_endpoint(tx, rooms.keyring, passed.brand_id, only)
     if verdict is not Verdict.QUEUED:
         raise _refused(verdict)
     shown, queued_at = [ids.show("dlv", one) for one in made], moment(ids.made_at(made[0]))
     return as_json(Queued(ids.show("evt", event_id), "pending", shown[0], shown, queued_at), 202)
+
+
+async def _check_endpoint(tx: Tx, keyring: Keyring, brand_id: UUID, endpoint_id: UUID) -> None:
+    """Raise `not_found` for an endpoint of nobody, or of another brand."""
+    known = await directory.list_endpoints(tx, keyring, brand_id)
+    if endpoint_id not in {one.endpoint.id for one in known}:
+        raise events.unknown_endpoint()
 
 
 async def _replay_many(request: Request, passed: Pass, rooms: Rooms) -> Response:
@@ -281,6 +303,7 @@ GET_REPLAY = Endpoint(
     path="/webhook-events/replays/{id}",
     scope=Scope.MANAGE_WEBHOOKS,
     summary="See how far a job is.",
+    description="It is done when every event was looked at; its deliveries may still be `pending` then.",
     handler=_get_job,
     response=Job,
     errors=("replay_not_found",),

@@ -22,17 +22,17 @@ class ListedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event, and how it stands at the endpoint where it went worst."""
 
     id: Annotated[str, Meta(description="The event's `evt_…` id, as your receiver sees it.")]
-    type: str
-    version: str
-    occurred_at: Moment
+    type: Annotated[str, Meta(description="What happened, such as `message.received`.")]
+    version: Annotated[str, Meta(description="Of the envelope.")]
+    occurred_at: Annotated[Moment, Meta(description="When it happened.")]
     status: Annotated[str, Meta(description="pending, delivered, exhausted, expired, discarded or no_endpoint.")]
-    endpoint_id: str | None
-    url: str | None
+    endpoint_id: Annotated[str | None, Meta(description="The endpoint that `status` is about, `end_…`.")]
+    url: Annotated[str | None, Meta(description="Where that endpoint is now; null: it has none, or is removed.")]
     attempt_count: Annotated[int, Meta(ge=0, description="How many attempts that delivery took until now.")]
-    next_attempt_at: Moment | None
+    next_attempt_at: Annotated[Moment | None, Meta(description="When the next attempt is due; null: none is.")]
     replay_count: Annotated[int, Meta(ge=0, description="How many of its deliveries were replays.")]
-    message_id: str | None
-    conversation_id: str | None
+    message_id: Annotated[str | None, Meta(description="The message it is about, `msg_…`.")]
+    conversation_id: Annotated[str | None, Meta(description="The conversation it is about, `cnv_…`.")]
     payload: Payload | UnsetType = UNSET
 
 
@@ -40,26 +40,26 @@ class Delivery(msgspec.Struct, frozen=True):
     """An event on its way to one endpoint, or the end of that way."""
 
     id: Annotated[str, Meta(description="The delivery's `dlv_…` id.")]
-    endpoint_id: str
-    url: str | None
-    status: str
-    attempt_count: Annotated[int, Meta(ge=0)]
-    replay: bool
-    next_attempt_at: Moment | None
-    ended_at: Moment | None
+    endpoint_id: Annotated[str, Meta(description="Where it goes, `end_…`.")]
+    url: Annotated[str | None, Meta(description="Where that endpoint is now; null: it has none, or is removed.")]
+    status: Annotated[str, Meta(description="pending, delivered, exhausted, expired or discarded.")]
+    attempt_count: Annotated[int, Meta(ge=0, description="How many attempts it took until now.")]
+    replay: Annotated[bool, Meta(description="Whether it is a replay.")]
+    next_attempt_at: Annotated[Moment | None, Meta(description="When the next attempt is due; null: none is.")]
+    ended_at: Annotated[Moment | None, Meta(description="When it ended; null: not yet.")]
 
 
 class Try(msgspec.Struct, frozen=True):
     """One POST of the event."""
 
     n: Annotated[int, Meta(description="Which attempt of its delivery it was.")]
-    at: Moment
-    delivery_id: str
-    endpoint_id: str
-    url: str | None
+    at: Annotated[Moment, Meta(description="When it began.")]
+    delivery_id: Annotated[str, Meta(description="The delivery it belongs to, `dlv_…`.")]
+    endpoint_id: Annotated[str, Meta(description="Where it went, `end_…`.")]
+    url: Annotated[str | None, Meta(description="Where that endpoint is now; null: it has none, or is removed.")]
     status_code: Annotated[int, Meta(description="What the receiver answered.")] | None
     error: Annotated[str, Meta(description="Why it failed, such as `http_status` or `timeout`.")] | None
-    duration_ms: Annotated[int, Meta(ge=0)]
+    duration_ms: Annotated[int, Meta(ge=0, description="How long it took.")]
     probe: Annotated[bool, Meta(description="Whether it asked if a failing endpoint answers again.")]
     response_snippet: (
         Annotated[str, Meta(description="How the answer begins; null without `whatsapp:read_messages`.")] | None
@@ -69,16 +69,16 @@ class Try(msgspec.Struct, frozen=True):
 class Event(ListedEvent, frozen=True, kw_only=True):
     """An event with its latest deliveries and attempts, oldest first, 500 of each at most."""
 
-    deliveries: list[Delivery]
-    attempts: list[Try]
+    deliveries: Annotated[list[Delivery], Meta(description="Its deliveries, one for each endpoint and replay.")]
+    attempts: Annotated[list[Try], Meta(description="The attempts of all of them.")]
 
 
 class Events(msgspec.Struct, frozen=True):
     """A page of events, newest first. One that is short, or empty, goes on while `has_more` says so."""
 
-    data: list[ListedEvent]
-    next_cursor: str | None
-    has_more: bool
+    data: Annotated[list[ListedEvent], Meta(description="The events.")]
+    next_cursor: Annotated[str | None, Meta(description="`cursor` of the next page; null at the end.")]
+    has_more: Annotated[bool, Meta(description="Whether there is a next page, however few events this one has.")]
 
 
 def listed(one: Listed) -> ListedEvent:

@@ -1,10 +1,11 @@
 """POST /webhook-events/test: a test event for one endpoint."""
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,11 +30,11 @@ class TestBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Trial(msgspec.Struct, frozen=True):
     """A test event on its way."""
 
-    id: str
-    type: str
-    status: Literal["pending"]
-    endpoint_id: str
-    queued_at: Moment
+    id: Annotated[str, Meta(description="The event's `evt_…` id.")]
+    type: Annotated[str, Meta(description="`endpoint.test`.")]
+    status: Annotated[Literal["pending"], Meta(description="It is on its way.")]
+    endpoint_id: Annotated[str, Meta(description="The endpoint that gets it, `end_…`.")]
+    queued_at: Annotated[Moment, Meta(description="When it was put in line.")]
 
 
 async def _test(request: Request, passed: Pass, rooms: Rooms) -> Response:

@@ -1,6 +1,6 @@
 """POST /send/…: what the bodies have in common, and the answers."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -18,6 +18,18 @@ from quixess.messages.sending import Sending
 _METADATA_BYTES = 512
 
 Phone = Annotated[str, Meta(min_length=1, max_length=32, description="The recipient in E.164, such as +12818184370.")]
+UserId = Annotated[
+    str,
+    Meta(
+        max_length=140,
+        pattern=r"^[A-Z]{2}\.(ENT\.)?[0-9A-Za-z]{1,128}\Z",
+        description="Meta's id of a person who hides the number, such as US.13491208655302741918.",
+    ),
+]
+ConversationId = Annotated[
+    str,
+    Meta(max_length=30, pattern=r"^cnv_[0-7][0-9A-HJKMNP-TV-Z]{25}\Z", description="A conversation's `cnv_…` id."),
+]
 TemplateName = Annotated[
     str,
     Meta(min_length=1, max_length=512, pattern=r"^[a-z0-9_]+\Z", description="The template's name: a-z, 0-9 and _."),
@@ -48,44 +60,53 @@ ERRORS = (
 
 
 class Recipient(msgspec.Struct, frozen=True):
-    """Whom a message goes to. `wa_id` is what Meta calls the number, digits; it may differ from `phone`."""
+    """Whom a message goes to."""
 
-    phone: str | None
-    wa_id: str | None
-    user_id: str | None
+    phone: Annotated[str | None, Meta(description="E.164 with its plus; messages and events call it `phone_e164`.")]
+    wa_id: Annotated[
+        str | None, Meta(description="What Meta calls the number, digits; it may be another than `phone`.")
+    ]
+    user_id: Annotated[str | None, Meta(description="Meta's id of the person, where it was sent to that.")]
 
 
 class Sender(msgspec.Struct, frozen=True):
     """The business number a message goes out from."""
 
-    phone_number_id: str
-    display_phone: str
+    phone_number_id: Annotated[str, Meta(description="Meta's id of the number.")]
+    display_phone: Annotated[str, Meta(description="The number, E.164.")]
 
 
 class UsedTemplate(msgspec.Struct, frozen=True):
     """The template a message was made from."""
 
-    name: str
-    language: str
-    category: str
+    name: Annotated[str, Meta(description="Its name.")]
+    language: Annotated[str, Meta(description="The language it was sent in.")]
+    category: Annotated[str, Meta(description="AUTHENTICATION, MARKETING or UTILITY, at the time.")]
 
 
 class Sent(msgspec.Struct, frozen=True, rename={"sender": "from"}, omit_defaults=True):
     """A message as a send answers it: `accepted` (200) or `unconfirmed` (202)."""
 
-    id: str
-    wa_message_id: str | None
-    status: str
-    type: str
+    id: Annotated[str, Meta(description="Our id, `msg_…`.")]
+    wa_message_id: Annotated[str | None, Meta(description="Meta's wamid; null as long as it is unconfirmed.")]
+    status: Annotated[
+        Literal["accepted", "unconfirmed"],
+        Meta(
+            description="`accepted`: Meta has it; delivered or failed is told by events. `unconfirmed`: nobody knows."
+        ),
+    ]
+    type: Annotated[str, Meta(description="What kind of message it is, such as template or text.")]
     to: Recipient
     sender: Sender
-    conversation_id: str
-    brand_id: str
-    metadata: dict[str, str]
-    created_at: Moment
-    template: UsedTemplate | None = None
-    reply_to: str | None = None
-    request_id: str | None = None
+    conversation_id: Annotated[str, Meta(description="The conversation it is in, `cnv_…`.")]
+    brand_id: Annotated[str, Meta(description="The brand of the key, `brd_…`.")]
+    metadata: Annotated[dict[str, str], Meta(description="What the send was given.")]
+    created_at: Annotated[Moment, Meta(description="When it was sent.")]
+    template: Annotated[UsedTemplate | None, Meta(description="Only where it was made from one.")] = None
+    reply_to: Annotated[str | None, Meta(description="The wamid it quotes; only where it quotes.")] = None
+    request_id: Annotated[
+        str | None, Meta(description="The request that sent it: also after a replay, whose own is in `X-Request-Id`.")
+    ] = None
 
 
 async def carry_out(request: Request, passed: Pass, sending: Sending, order: Order) -> Response:

@@ -26,24 +26,8 @@ class ReplyBody(Speech, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """An answer: to one person, of one type, with the object of that type beside it."""
 
     to: send.Phone | None = None
-    recipient: (
-        Annotated[
-            str,
-            Meta(
-                max_length=140,
-                pattern=r"^[A-Z]{2}\.(ENT\.)?[0-9A-Za-z]{1,128}\Z",
-                description="Meta's id of a person who hides the number, such as US.13491208655302741918.",
-            ),
-        ]
-        | None
-    ) = None
-    conversation_id: (
-        Annotated[
-            str,
-            Meta(max_length=30, pattern=r"^cnv_[0-7][0-9A-HJKMNP-TV-Z]{25}\Z", description="A conversation, cnv_…."),
-        ]
-        | None
-    ) = None
+    recipient: send.UserId | None = None
+    conversation_id: send.ConversationId | None = None
     reply_to: Annotated[MessageRef | None, Meta(description="Quote this message. Not with a reaction.")] = None
     mark_read: Annotated[
         bool, Meta(description="First mark what the person wrote last, and all before it, as read.")

@@ -19,22 +19,13 @@ from quixess.templates import Variables
 
 _MOST_COMPONENTS = 40
 
-UserId = Annotated[
-    str,
-    Meta(
-        max_length=140,
-        pattern=r"^[A-Z]{2}\.(ENT\.)?[0-9A-Za-z]{1,128}\Z",
-        description="Meta's id of a person who hides the number, such as US.13491208655302741918.",
-    ),
-]
-
 
 class TemplateBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Which template, to whom, and what fills it: `variables` or `components`, never both."""
 
     template_name: send.TemplateName
     to: send.Phone | None = None
-    recipient: UserId | None = None
+    recipient: send.UserId | None = None
     language: send.Language | None = None
     variables: Annotated[
         Variables | None, Meta(description="What fills the template, by name. GET /templates tells what it takes.")
@@ -129,12 +120,12 @@ SEND_TEMPLATE = Endpoint(
     ),
     idempotent=True,
     examples={
-        "named variables": {
-            **_asked("order_update", body={"name": "Frank", "order_id": "A-1042"}),
+        "numbered variables": {
+            **_asked("order_update", body=["Frank", "A-1042"]),
             "language": "en_US",
             "metadata": {"order": "A-1042"},
         },
-        "numbered variables": _asked("appointment", body=["Frank", "Tuesday, 9:30"]),
+        "named variables": _asked("order_sent", body={"name": "Frank", "order_id": "A-1042"}),
         "amounts and dates": _asked(
             "invoice_due", body=[_PRICE, {"type": "date_time", "date_time": {"fallback_value": "May 5"}}]
         ),
