@@ -129,6 +129,11 @@ class QuixessError(Exception):
         )
 
 
+def at(pointer: str, code: str, detail: str, extra: dict[str, Any] | None = None) -> QuixessError:
+    """Build an error with a code of its own that is the fault of one field."""
+    return QuixessError(code, detail, errors=(FieldError(pointer, code, detail),), extra=extra)
+
+
 def invalid(pointer: str, code: str, detail: str) -> QuixessError:
     """Build a 400 for one field. `code` is the field's code, such as `required` or `too_long`."""
     return QuixessError("invalid_request", detail, errors=(FieldError(pointer, code, detail),))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from quixess.database.core import Row, Tx, columns
-from quixess.errors import QuixessError
+from quixess.errors import FieldError, QuixessError
 from quixess.vault import Keyring
 
 _SHAPE = re.compile(r"[A-Za-z0-9_.:~-]{1,255}")
@@ -59,10 +59,9 @@ def read_header(value: str | None) -> str | None:
         return None
     key = value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
     if not _SHAPE.fullmatch(key):
-        raise QuixessError(
-            "invalid_idempotency_key",
-            "Idempotency-Key takes 1 to 255 letters, digits and _ . : ~ - (a UUID is a good one).",
-        )
+        detail = "Idempotency-Key takes 1 to 255 letters, digits and _ . : ~ - (a UUID is a good one)."
+        fault = FieldError(None, "pattern", detail, parameter="Idempotency-Key")
+        raise QuixessError("invalid_idempotency_key", detail, errors=(fault,))
     return key
 
 

@@ -163,7 +163,11 @@ async def test_a_brand_in_query_or_headers_never_counts(world: World) -> None:
     body = {"to": PHONE, "code": CODE, "template_name": "signup_otp"}
     headers = {"X-Brand-Id": str(rival.brand_id), "Brand-Id": str(rival.brand_id)}
 
-    answer = await world.call("POST", f"{OTP}?brand_id={quote(str(rival.brand_id))}", body=body, headers=headers)
+    refused = await world.call("POST", f"{OTP}?brand_id={quote(str(rival.brand_id))}", body=body, headers=headers)
+    assert (refused.status, refused.json["errors"][0]["parameter"]) == (400, "brand_id")
+    await expect_nothing_sent(world)
+
+    answer = await world.call("POST", OTP, body=body, headers=headers)
     assert answer.status == 200
     rows = await world.rows("SELECT brand_id FROM message")
     assert [row["brand_id"] for row in rows] == [world.brand_id]

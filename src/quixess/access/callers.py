@@ -57,7 +57,8 @@ class Keys:
                 if caller := await self._found.submit(hash_secret(self._keyring, presented, version)):
                     return caller
         raise QuixessError(
-            "invalid_api_key", "Check that you copied the full qxs_… secret and that it has not been revoked."
+            "invalid_api_key",
+            "Check that the full qxs_… secret was copied, and that it is neither revoked nor expired.",
         )
 
     def note_use(self, caller: Caller) -> None:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from quixess import templates
+from quixess import errors, templates
 from quixess.access import Caller
 from quixess.connections import Connection
-from quixess.errors import QuixessError
 from quixess.meta.graph import Graph
 from quixess.templates import Template
 
@@ -107,7 +106,6 @@ async def approved(known: Known, language: str | None) -> Template:
 def needs_phone(to: Recipient) -> str:
     """Give the phone of a recipient (digits). Raises `bsuid_not_supported` when there is only a user id."""
     if to.phone is None:
-        raise QuixessError(
-            "bsuid_not_supported", "AUTHENTICATION templates go to phone numbers only (Meta's 131062): use `to`."
-        )
+        detail = "AUTHENTICATION templates go to phone numbers only (Meta's 131062): use `to`."
+        raise errors.at("/recipient", "bsuid_not_supported", detail)
     return to.phone

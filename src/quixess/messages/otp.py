@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar
 
-from quixess import templates
-from quixess.errors import QuixessError
+from quixess import errors, templates
 from quixess.messages import orders, phones
 from quixess.messages.orders import Known, Prepared, Recipient
 from quixess.meta import payloads
@@ -35,7 +34,8 @@ class Otp:
         """
         template = await orders.approved(known, self.language)
         if template.category != "AUTHENTICATION":
-            raise QuixessError(
+            raise errors.at(
+                "/template_name",
                 "not_authentication_template",
                 "Codes go out by AUTHENTICATION templates only: make one from the OTP preset, or use /send/template.",
             )

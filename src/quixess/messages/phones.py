@@ -6,7 +6,8 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType, ValidationResult
 
-from quixess.errors import FieldError, QuixessError
+from quixess import errors
+from quixess.errors import QuixessError
 
 _SHAPE = re.compile(r"\+[1-9][0-9]{6,14}")
 _SPACING = re.compile(r"[ ().-]")
@@ -70,4 +71,4 @@ def alike(one: str, other: str) -> bool:
 
 
 def _invalid(pointer: str, detail: str) -> QuixessError:
-    return QuixessError("invalid_phone", detail, errors=(FieldError(pointer, "invalid_phone", detail),))
+    return errors.at(pointer, "invalid_phone", detail)

@@ -10,11 +10,11 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from quixess import connections
+from quixess import connections, errors
 from quixess.connections import Connection
 from quixess.database import ids
 from quixess.database.core import Database
-from quixess.errors import FieldError, QuixessError, invalid
+from quixess.errors import QuixessError, invalid
 from quixess.events.envelope import moment
 from quixess.media.uploading import Handle
 from quixess.messages import phones, speech, windows
@@ -101,7 +101,8 @@ class Replying:
             if self.to.conversation_id is not None:
                 talk = await windows.find_talk(tx, known.brand_id, self.to.conversation_id)
                 if talk is None:
-                    raise QuixessError("conversation_not_found", "The brand has no such conversation: check the id.")
+                    detail = "The brand has no such conversation: take its `cnv_…` id as it is."
+                    raise errors.at("/conversation_id", "conversation_not_found", detail)
             else:
                 phone, user_id = self.to.phone, self.to.user_id
                 talk = await windows.find_talk_with(tx, known.brand_id, phone=phone, user_id=user_id)
@@ -145,9 +146,9 @@ class Replying:
             found = None if message_id is None else await windows.find_message(tx, brand_id, talk, message_id)
         if found is None:
             detail = "There is no such message in this conversation: quote one that was sent or received in it."
-            pointer = "/reply_to" if reaction is None else "/reaction/message_id"
-            error = FieldError(pointer, "quoted_message_not_found", detail)
-            raise QuixessError("quoted_message_not_found", detail, errors=(error,))
+            raise errors.at(
+                "/reply_to" if reaction is None else "/reaction/message_id", "quoted_message_not_found", detail
+            )
         if reaction is not None and found.type == "reaction":
             detail = "There is no reacting to a reaction: name the message itself."
             raise invalid("/reaction/message_id", "not_allowed", detail)

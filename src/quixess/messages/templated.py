@@ -8,11 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from quixess import templates
+from quixess import errors, templates
 from quixess.connections import Connection
 from quixess.database import ids
 from quixess.database.core import Database
-from quixess.errors import FieldError, QuixessError
+from quixess.errors import QuixessError
 from quixess.events.envelope import moment
 from quixess.media.uploading import Handle
 from quixess.messages import orders, phones, preferences
@@ -118,8 +118,7 @@ class Templated:
         if types is not None and handle.mime_type.partition(";")[0].strip().lower() not in types:
             detail = f"Shown as {kind} a file must be {' or '.join(sorted(types))}."
             pointer = f"/variables/header/{kind}/id" if self.components is None else "/components"
-            error = FieldError(pointer, "media_type_mismatch", detail)
-            raise QuixessError("media_type_mismatch", detail, errors=(error,))
+            raise errors.at(pointer, "media_type_mismatch", detail)
 
 
 def _files(value: Any) -> Iterator[tuple[str, str]]:

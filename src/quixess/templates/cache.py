@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from quixess import errors
 from quixess.database.core import Row, Tx
 from quixess.errors import QuixessError
 
@@ -76,9 +77,9 @@ def require_approved(template: Template | None, languages: Sequence[Template]) -
     if template is None:
         there = [one.language for one in languages]
         fix = f"name a language it has: {', '.join(there)}." if there else "check its name; Meta was asked just now."
-        raise QuixessError(
-            "template_not_found", f"The template is not there in this language: {fix}", extra={"languages": there}
-        )
+        detail = f"The template is not there in this language: {fix}"
+        pointer = "/language" if there else "/template_name"
+        raise errors.at(pointer, "template_not_found", detail, {"languages": there})
     if not template.approved:
         raise QuixessError(
             "template_not_approved",
