@@ -11,7 +11,6 @@ from quixess.access import AccessError, Constraints
 from quixess.access import constraints as narrowing
 from quixess.errors import QuixessError
 
-
 Address = IPv4Address | IPv6Address
 
 
