@@ -14,6 +14,7 @@ import pytest
 from quixess.database import embedded, migrate
 from quixess.database.core import Database
 from quixess.vault import Keyring
+from tests.conformance import openapi
 from tests.world import World, building
 
 _ENV = "QUIXESS_TESTS_SERVER"
@@ -41,6 +42,14 @@ def pytest_unconfigure() -> None:
         os.environ.pop(_ENV, None)
     if _folder is not None:
         shutil.rmtree(_folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud that Meta's OpenAPI file was missing: a run without it proves less."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = {report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)}
+    for reason in sorted(reason for reason in reasons if openapi.MISSING in reason):
+        terminalreporter.write_line(reason, yellow=True, bold=True)
 
 
 async def _make_template(server: str) -> None:

@@ -19,7 +19,7 @@ from aiohttp import web
 from quixess import access, connections, simulator, templates
 from quixess.access import Scope
 from quixess.cli import process
-from quixess.cli.process import Roles, Rooms
+from quixess.cli.rooms import Roles, Rooms
 from quixess.connections import Facts, Lines
 from quixess.events import directory
 from quixess.settings import Rate, Settings

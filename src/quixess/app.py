@@ -5,11 +5,12 @@ from starlette.types import ASGIApp
 
 from quixess import api
 from quixess.access import Keys
-from quixess.api import edge
+from quixess.api import edge, manage
 from quixess.api.gate import Gate
 from quixess.api.pages import Cursors
 from quixess.api.peers import Peers, Strikes
 from quixess.api.reference import Reference
+from quixess.connections import Lines
 from quixess.database.core import Database
 from quixess.intake import Intake
 from quixess.limits import Limits
@@ -17,6 +18,7 @@ from quixess.media.shelf import Shelf
 from quixess.media.uploading import Uploads
 from quixess.messages.receiving import Receiving
 from quixess.messages.sending import Sending
+from quixess.onboarding import Onboarding, Parting
 from quixess.settings import Settings
 from quixess.templates import Sync
 from quixess.vault import Keyring
@@ -33,6 +35,9 @@ def build(
     receiving: Receiving,
     shelf: Shelf,
     uploads: Uploads,
+    lines: Lines,
+    onboarding: Onboarding,
+    parting: Parting,
 ) -> ASGIApp:
     """Build the application over rooms that are already open."""
     peers, strikes = Peers(settings.trusted_proxies), Strikes(settings.bad_keys_per_minute)
@@ -48,8 +53,14 @@ def build(
         uploads=uploads,
         cursors=Cursors(keyring),
     )
+    desk = manage.Desk(db, keyring, manage.Gate(db, keyring, peers, strikes), lines, sync, onboarding, parting)
     doors = Starlette(
-        routes=[*api.routes(rooms), *Reference(api.ENDPOINTS).routes(), *Intake(db, keyring, receiving).routes()],
+        routes=[
+            *api.routes(rooms),
+            *manage.routes(desk),
+            *Reference(api.ENDPOINTS).routes(),
+            *Intake(db, keyring, receiving).routes(),
+        ],
         exception_handlers=dict(edge.HANDLERS),
     )
     doors.router.redirect_slashes = False  # such a redirect would be built from the Host header

@@ -42,7 +42,7 @@ class Intake:
 
     async def shake_hands(self, request: Request) -> Response:
         """Echo Meta's challenge when it shows the app's verify token."""
-        app = await self._find_app(request.path_params["app_id"])
+        app = await self._read_app(request.path_params["app_id"])  # it may be a second old: Meta asks while it is set
         asked = request.query_params
         echo = None
         if app is not None:
@@ -67,6 +67,9 @@ class Intake:
         known = self._apps.get(app_id)
         if known is not None and time.monotonic() - known[0] < _KEPT_S:
             return known[1]
+        return await self._read_app(app_id)
+
+    async def _read_app(self, app_id: str) -> App | None:
         async with self._db.statement() as tx:
             app = await connections.find_app(tx, self._keyring, app_id)
         if app is not None:

@@ -199,7 +199,7 @@ def _masked_phone(found: re.Match[str]) -> str:
 # is linear in the text, since strangers choose the text. The last two are PostgreSQL's error details, which
 # quote whole rows and keys.
 _SHAPES: list[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-    (("qxs_", "qxt_"), re.compile(r"(qx[st]_[0-9A-Za-z]{4})[0-9A-Za-z]{16,}"), rf"\1…{_MASK}"),
+    (("qxs_", "qxt_", "qxo_"), re.compile(r"(qx[sto]_[0-9A-Za-z]{4})[0-9A-Za-z]{16,}"), rf"\1…{_MASK}"),
     (("EAA",), re.compile(r"(?<![0-9A-Za-z])EAA[0-9A-Za-z]{12,}|EAA[0-9A-Za-z]{40,}"), f"EAA…{_MASK}"),
     (("whsec_",), re.compile(r"whsec_[0-9A-Za-z+/=_-]{8,}"), f"whsec_{_MASK}"),
     (

@@ -112,6 +112,14 @@ def _proxy_url(text: str) -> str:
     return text
 
 
+def _base_url(text: str) -> str:
+    parts = urlsplit(text)
+    extras = parts.query or parts.fragment or parts.username or parts.port == 0
+    if parts.scheme not in {"http", "https"} or not parts.hostname or extras or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError
+    return text.rstrip("/")
+
+
 def _level(text: str) -> str:
     if text.lower() not in {"debug", "info", "warning", "error"}:
         raise ValueError
@@ -159,6 +167,9 @@ class Settings:
     host: str = _setting(str, "127.0.0.1", "an address", "where the gateway listens")
     port: int = _setting(_port, 8800, "0-65535", "the gateway's port; 0 is any free one")
     simulator_port: int = _setting(_port, 8801, "0-65535", "the simulator's port; 0 is any free one")
+    public_url: str | None = _setting(
+        _base_url, None, "https://host[:port]", "where Meta reaches this gateway; webhooks are subscribed to it"
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         _words,
         (),
@@ -189,6 +200,12 @@ class Settings:
     )
     unknown_after: float = _setting(
         _positive, 60.0, "seconds", "when a send without any sign of life is given up as outcome_unknown"
+    )
+    gap_after: float = _setting(
+        _positive,
+        600.0,
+        "seconds",
+        "when a message of which no status came is looked up in Meta's message history",
     )
     unknown_wait: float = _setting(
         _positive,

@@ -8,14 +8,19 @@ from datetime import UTC, datetime
 import structlog
 
 from quixess import idempotency, limits, notices, retention
+from quixess.connections.rotation import Rotation
 from quixess.database import partitions
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
 from quixess.events.delivery import Deliveries
 from quixess.events.replaying import Replays
 from quixess.media.fetching import Fetching
+from quixess.messages import pacing
+from quixess.messages.gaps import Gaps
 from quixess.messages.receiving import Receiving
 from quixess.messages.settling import Settling
+from quixess.messages.throughput import Throughput
+from quixess.notices.tokens import Telling
 from quixess.retention import Keep
 from quixess.templates import Sync
 
@@ -40,6 +45,10 @@ class Rooms:
     replays: Replays
     settling: Settling
     fetching: Fetching
+    rotation: Rotation
+    telling: Telling
+    gaps: Gaps
+    throughput: Throughput
     keep: Keep
 
 
@@ -56,6 +65,7 @@ async def run(rooms: Rooms) -> None:
             await notices.sweep(tx)
         await sweep_all(rooms.db, idempotency.sweep)
         await sweep_all(rooms.db, limits.sweep)
+        await sweep_all(rooms.db, pacing.sweep)
         await retention.enforce(rooms.db, rooms.keep)
 
     async def look_at_clock() -> None:
@@ -69,6 +79,10 @@ async def run(rooms: Rooms) -> None:
         loops.create_task(_repeat("settling", settle, _SETTLE_EVERY_S))
         loops.create_task(_repeat("sweep", rooms.deliveries.find_forgotten, _SWEEP_EVERY_S))
         loops.create_task(_repeat("templates", rooms.sync.poll, _POLL_EVERY_S))
+        loops.create_task(_repeat("tokens", rooms.rotation.run_once, _POLL_EVERY_S))
+        loops.create_task(_repeat("news of tokens", rooms.telling.run_once, _POLL_EVERY_S))
+        loops.create_task(_repeat("gaps", rooms.gaps.run_once, _SWEEP_EVERY_S))
+        loops.create_task(_repeat("throughput", rooms.throughput.run_once, _SWEEP_EVERY_S))
         loops.create_task(_repeat("clock", look_at_clock, _CLOCK_EVERY_S))
         loops.create_task(_repeat("upkeep", upkeep, _UPKEEP_EVERY_S))
         loops.create_task(_repeat("media sweep", rooms.fetching.sweep, _UPKEEP_EVERY_S))
@@ -105,7 +119,7 @@ async def _keep_running(name: str, loop: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(1)
 
 
-async def _repeat(name: str, step: Callable[[], Awaitable[None]], every_s: float) -> None:
+async def _repeat(name: str, step: Callable[[], Awaitable[object]], every_s: float) -> None:
     while True:
         try:
             await step()

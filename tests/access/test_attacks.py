@@ -12,7 +12,7 @@ import pytest
 from quixess import access
 from quixess.access import Scope
 from quixess.cli import process
-from quixess.cli.process import Roles
+from quixess.cli.rooms import Roles
 from quixess.database import ids
 from quixess.database.core import Tx
 from quixess.errors import QuixessError

@@ -8,7 +8,7 @@ from quixess import access
 from quixess.access import Keys, Scope
 from quixess.access.uses import Uses
 from quixess.cli import process
-from quixess.cli.process import Roles
+from quixess.cli.rooms import Roles
 from quixess.database.core import Database, Tx
 from quixess.vault import Keyring
 from tests.database import outage

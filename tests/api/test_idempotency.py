@@ -11,6 +11,7 @@ from quixess.database import ids
 from quixess.idempotency import Claim
 from quixess.vault import Keyring
 from tests.api import connecting
+from tests.messages import pauses
 from tests.world import OTP, Answer, World, eventually
 
 ROW = "SELECT state, status FROM idempotency"
@@ -248,6 +249,7 @@ async def test_what_was_not_sent_leaves_the_key_free(world: World) -> None:
     refused[409] = await world.send_otp(idempotency_key="409", template_name="late_otp")
     await world.meta.lever("faults", {"outcome": "130429"})
     refused[429] = await world.send_otp(idempotency_key="429")
+    await pauses.end(world)
     await connecting.reconnect(world, connecting.nobody())
     refused[503] = await world.send_otp(idempotency_key="503")
 

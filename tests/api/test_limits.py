@@ -12,7 +12,7 @@ import pytest
 from quixess import access
 from quixess.access import Constraints, Scope
 from quixess.cli import process
-from quixess.cli.process import Roles
+from quixess.cli.rooms import Roles
 from quixess.settings import Rate, Settings
 from tests.api import connecting
 from tests.world import CODE, OTP, PHONE, Answer, World, building, connect

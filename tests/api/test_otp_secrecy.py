@@ -13,7 +13,7 @@ from quixess import connections, simulator
 from tests import processes
 from tests import world as worlds
 from tests.api import connecting
-from tests.messages import hooks
+from tests.messages import hooks, pauses
 from tests.simulator import driving
 from tests.world import OTP, PHONE, Answer, World, building, eventually
 
@@ -117,6 +117,7 @@ async def every_fate(world: World) -> list[Answer]:
         for _ in range(2 if expected == 200 else 1):
             answers.append(await world.send_otp(code=CANARY, idempotency_key=fault))
             assert answers[-1].status == expected, fault
+        await pauses.end(world)
     return answers
 
 
@@ -128,6 +129,7 @@ async def every_echo(world: World) -> list[Answer]:
             await connecting.reconnect(world, url)
             answers.append(await world.send_otp(code=CANARY, idempotency_key=name))
         assert answers[-1].status == expected, name
+        await pauses.end(world)
     await connecting.reconnect(world, connecting.nobody())
     answers.append(await world.send_otp(code=CANARY, idempotency_key="unreachable"))
     await connecting.reconnect(world, world.meta.base_url)

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from quixess.database import ids
 from tests.api import connecting
-from tests.messages import hooks
+from tests.messages import hooks, pauses
 from tests.world import World, eventually
 
 REFUSED = [
@@ -69,6 +69,7 @@ async def test_every_magic_number_goes_its_documented_way(world: World) -> None:
         assert answer.status == status, phone
         if code is not None:
             assert answer.json["whatsapp_error"]["error"]["code"] == code
+        await pauses.end(world)
 
 
 async def test_a_refusal_carries_metas_own_words_and_what_they_mean(world: World) -> None:
@@ -172,8 +173,8 @@ async def test_a_dead_token_ends_the_connection_until_it_is_connected_again(worl
 
 
 async def test_throttled_is_429_with_a_pause_and_the_key_may_run_again(world: World) -> None:
-    pauses = {4: "1", 613: "1", 80007: "1", 130429: "1", 131056: "6"}
-    for code, pause in pauses.items():
+    waits = {4: "1", 613: "1", 80007: "1", 130429: "1", 131056: "6"}
+    for code, pause in waits.items():
         await world.meta.lever("faults", {"outcome": str(code)})
         refused = await world.send_otp(idempotency_key=f"key-{code}")
         assert (refused.status, refused.json["code"]) == (429, "whatsapp_rate_limited"), code
@@ -181,10 +182,11 @@ async def test_throttled_is_429_with_a_pause_and_the_key_may_run_again(world: Wo
         assert refused.json["whatsapp_error"]["error"]["code"] == code
         assert await state(world) == "not_sent"
 
+        await pauses.end(world)
         again = await world.send_otp(idempotency_key=f"key-{code}")
         assert again.status == 200, code
         assert "Idempotent-Replayed" not in again.headers
-    assert len(await world.sends()) == len(pauses)
+    assert len(await world.sends()) == len(waits)
     assert world.receiver.of_type("message.failed") == []
 
 

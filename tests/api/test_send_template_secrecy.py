@@ -8,7 +8,7 @@ from typing import Any
 from tests import processes
 from tests.api import connecting, templating
 from tests.api.test_otp_secrecy import CANARY, ECHOES, TALKATIVE, assert_unseen, dump, echoing, remembering
-from tests.messages import hooks
+from tests.messages import hooks, pauses
 from tests.world import PHONE, Answer, World, building, eventually
 
 CODE_TEXT = {"type": "text", "text": CANARY}
@@ -57,6 +57,7 @@ async def every_fate(world: World) -> list[Answer]:
             for _ in range(2 if expected == 200 else 1):
                 answers.append(await send(world, f"{fault}{number}", filling))
                 assert answers[-1].status == expected, fault
+            await pauses.end(world)
     return answers
 
 
@@ -69,6 +70,7 @@ async def every_echo(world: World) -> list[Answer]:
                 await connecting.reconnect(world, url)
                 answers.append(await send(world, f"{name}{number}", filling))
                 assert answers[-1].status == expected, name
+                await pauses.end(world)
     await connecting.reconnect(world, connecting.nobody())
     answers += [await send(world, "unreachable", WAYS[0])]
     await connecting.reconnect(world, world.meta.base_url)

@@ -15,6 +15,13 @@ INSERTS = {
                       VALUES ($1, $2, 'of ' || $2::uuid::text, '1', '2', '3', 'http://127.0.0.1', '', ''))
         INSERT INTO template (brand_id, id, connection_id, meta_id, name, language, category, status, components)
         VALUES ($1, $2, $2, '1', 'signup_otp', 'en_US', 'AUTHENTICATION', 'APPROVED', '[]')""",
+    "template_gone": f"""WITH {_OWNER},
+             app AS (INSERT INTO meta_app (id, secret, verify_token) VALUES ('of ' || $2::uuid::text, '', '')),
+             line AS (INSERT INTO connection (brand_id, id, app_id, waba_id, phone_number_id, display_phone, graph_url,
+                                              token, token_last4)
+                      VALUES ($1, $2, 'of ' || $2::uuid::text, '1', '2', '3', 'http://127.0.0.1', '', ''))
+        INSERT INTO template_gone (brand_id, connection_id, name, language, gone_at)
+        VALUES ($1, $2, 'signup_otp', 'en_US', now())""",
     "contact": "INSERT INTO contact (brand_id, id, phone) VALUES ($1, $2, '12818184370')",
     "phone_alias": "INSERT INTO phone_alias (brand_id, phone, contact_id) VALUES ($1, '12818184370', $2)",
     "user_alias": "INSERT INTO user_alias (brand_id, user_id, contact_id) VALUES ($1, 'US.1048', $2)",
@@ -43,6 +50,8 @@ INSERTS = {
     "notice": f"""WITH {_OWNER}
         INSERT INTO notice (brand_id, id, waba_id, field, value, digest, occurred_at)
         VALUES ($1, $2, '1', 'security', '{{}}', $2::uuid::text::bytea, now())""",
+    "token_news": f"""WITH {_OWNER}
+        INSERT INTO token_news (brand_id, id, connection_id, word) VALUES ($1, $2, $2, 'TOKEN_EXPIRING')""",
     "audit": "INSERT INTO audit (brand_id, id, actor, action, object) VALUES ($1, $2, 'test', 'looked', 'nothing')",
     "feed": "INSERT INTO feed (brand_id, id, kind, object_id) VALUES ($1, $2, 'message', $2)",
     "media": """INSERT INTO media (brand_id, id, connection_id, message_id, meta_id, mime_type)

@@ -12,7 +12,17 @@ from quixess.errors import QuixessError
 from tests.database import rows
 
 OURS, THEIRS = ids.new(), ids.new()
-NOT_A_TENANTS = {"api_key", "endpoint_due", "idempotency", "media_todo", "membership", "number", "unsettled", "wamid"}
+NOT_A_TENANTS = {
+    "api_key",
+    "endpoint_due",
+    "gap",
+    "idempotency",
+    "media_todo",
+    "membership",
+    "number",
+    "unsettled",
+    "wamid",
+}
 TENANTS = sorted(rows.INSERTS.keys() - {"intake"})
 APPEND_ONLY = ("audit", "intake", "event", "attempt", "outcome")
 CATALOGUE = """

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from quixess.cli import process
-from quixess.cli.process import Roles
+from quixess.cli.rooms import Roles
 from quixess.database.core import Database
 from quixess.events import outbox
 from quixess.events.delivery import Deliveries

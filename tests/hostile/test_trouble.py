@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from quixess.cli.process import Roles
+from quixess.cli.rooms import Roles
 from tests.database import outage
 from tests.hostile import asking
 from tests.hostile.test_keys import OWN

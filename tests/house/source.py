@@ -13,6 +13,7 @@ ROOMS = (
     "messages",
     "notices",
     "media",
+    "onboarding",
     "templates",
     "events",
     "connections",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from quixess.cli.process import Roles
+from quixess.cli.rooms import Roles
 from quixess.connections import Lines
 from quixess.media.fetching import Fetching
 from quixess.media.store import Disk

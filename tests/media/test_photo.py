@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quixess.cli.process import Roles
+from quixess.cli.rooms import Roles
 from quixess.database import ids
 from tests.media import files
 from tests.messages import hooks

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from quixess.meta import graph
+from quixess.meta import graph, onboarding, templates
 from tests.meta import wire
 
 CREDENTIALS = graph.Credentials("106540352242922", "102290129340398", "EAAtoken", "app-secret")
@@ -97,9 +97,9 @@ async def test_proxies_in_the_environment_are_not_asked(monkeypatch: pytest.Monk
 async def test_templates_are_read_to_the_last_page_without_following_metas_links() -> None:
     moods = (page("a", "b", after="A1", goes_on=True), page("c", after="A2", goes_on=True), page("d", after="A3"))
     async with wire.meta(*moods) as meta, graph.Graph(base_url=meta.base_url) as client:
-        templates = await client.templates(CREDENTIALS)
-    assert [(one.id, one.name, one.status) for one in templates] == [(n, n, "APPROVED") for n in "abcd"]
-    assert templates[0].components == [{}]
+        found = await templates.list_all(client, CREDENTIALS)
+    assert [(one.id, one.name, one.status) for one in found] == [(n, n, "APPROVED") for n in "abcd"]
+    assert found[0].components == [{}]
     assert [query(request).get("after") for request in meta.requests] == [None, "A1", "A2"]
     assert all(query(request)["appsecret_proof"] == PROOF for request in meta.requests)
     assert all(request.target.startswith("/v25.0/102290129340398/message_templates?") for request in meta.requests)
@@ -112,7 +112,7 @@ async def test_templates_are_read_to_the_last_page_without_following_metas_links
 async def test_a_list_of_templates_that_cannot_be_read_to_its_end_is_no_list(mood: wire.Mood) -> None:
     async with wire.meta(mood) as meta, graph.Graph(base_url=meta.base_url) as client:
         with pytest.raises(graph.Unknown):
-            await client.templates(CREDENTIALS)
+            await templates.list_all(client, CREDENTIALS)
         assert len(meta.requests) <= 2
 
 
@@ -120,7 +120,7 @@ async def test_a_list_of_templates_without_an_end_is_given_up() -> None:
     moods = [page("a", after=f"A{n}", goes_on=True) for n in range(1000)]
     async with wire.meta(*moods) as meta, graph.Graph(base_url=meta.base_url) as client:
         with pytest.raises(graph.Unknown):
-            await client.templates(CREDENTIALS)
+            await templates.list_all(client, CREDENTIALS)
         assert len(meta.requests) == 200
 
 
@@ -145,7 +145,9 @@ async def test_a_token_can_be_asked_what_it_is() -> None:
 
 async def test_the_apps_webhook_is_set_with_the_apps_own_token() -> None:
     async with wire.meta(wire.answer(200, {"success": True})) as meta, graph.Graph(base_url=meta.base_url) as client:
-        await client.subscribe_app("77", "app-secret", "https://q.example/w?a=b&c", "v t", ["messages", "calls"])
+        await onboarding.subscribe_app(
+            client, "77", "app-secret", "https://q.example/w?a=b&c", "v t", ["messages", "calls"]
+        )
     (request,) = meta.requests
     assert (request.method, request.target) == ("POST", "/v25.0/77/subscriptions")
     assert request.headers["authorization"] == "Bearer 77|app-secret"
@@ -161,9 +163,9 @@ async def test_the_apps_webhook_is_set_with_the_apps_own_token() -> None:
 async def test_a_waba_is_subscribed_only_when_meta_says_so() -> None:
     moods = (wire.answer(200, {"success": True}), wire.answer(200, {"success": False}))
     async with wire.meta(*moods) as meta, graph.Graph(base_url=meta.base_url) as client:
-        await client.subscribe_waba(CREDENTIALS)
+        await onboarding.subscribe_waba(client, CREDENTIALS)
         with pytest.raises(graph.Unknown):
-            await client.subscribe_waba(CREDENTIALS)
+            await onboarding.subscribe_waba(client, CREDENTIALS)
     request = meta.requests[0]
     assert (request.method, request.body) == ("POST", b"")
     assert request.target == f"/v25.0/102290129340398/subscribed_apps?appsecret_proof={PROOF}"

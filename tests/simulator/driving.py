@@ -18,7 +18,20 @@ PHONE = "+1 555 123 4567"
 DIGITS = "15551234567"
 CODE = "493817"
 QUICK = simulators.Settings(
-    sent_ms=5, delivered_ms=10, read_ms=15, review_delay_ms=5, ring_ms=5, retry_first_ms=5, slow_answer_s=0.2
+    sent_ms=5,
+    delivered_ms=10,
+    read_ms=15,
+    held_ms=20,
+    review_delay_ms=5,
+    ring_ms=5,
+    retry_first_ms=5,
+    slow_answer_s=0.2,
+    messages_per_second=0,
+    pair_limit=False,
+    messaging_limit="TIER_UNLIMITED",
+    management_calls_per_hour=0,
+    templates_per_hour=0,
+    template_limit=0,
 )
 FIELDS = (
     *("messages", "calls", "history", "smb_message_echoes", "smb_app_state_sync", "user_preferences"),

@@ -28,6 +28,16 @@ TOLD = {
     "0010": (["sent", "delivered", "read"], None),
     "0011": (["sent", "delivered"], None),
     "0012": (["sent", "read"], None),
+    "0015": (["failed"], 131049),
+    "0016": (["failed"], 131050),
+    "0017": (["failed"], 131042),
+    "0018": (["sent", "delivered", "failed"], 131026),
+    "0019": (["sent", "delivered", "read", "played"], None),
+    "0020": (["sent"], None),
+    "0021": (["sent", "delivered", "read"], None),
+    "0022": (["failed"], 132015),
+    "0023": (["failed"], 132015),
+    "0024": (["sent", "delivered", "read"], None),
 }
 
 
@@ -66,6 +76,22 @@ async def test_a_magic_number_tells_its_statuses(simulator: Simulator, receiver:
     told = await receiver.until_statuses(*statuses)
     assert [one.get("errors", [{}])[0].get("code") for one in told][-1] == code
     assert len(await _ledger(simulator)) == 1
+
+
+@pytest.mark.parametrize(
+    ("tail", "told"),
+    [("0021", "held_for_quality_assessment"), ("0022", "held_for_quality_assessment"), ("0023", "paused")],
+)
+async def test_a_template_that_is_held_is_answered_so(simulator: Simulator, tail: str, told: str) -> None:
+    answer = await simulator.send(driving.otp(_magic(tail)))
+    assert answer.json["messages"][0]["message_status"] == told
+
+
+async def test_a_nameless_user_is_told_of_by_id_alone(simulator: Simulator, receiver: Receiver) -> None:
+    await simulator.send(driving.otp(_magic("0024")))
+    for status in await receiver.until_statuses("sent", "delivered", "read"):
+        assert status["recipient_user_id"] == magic.NAMELESS_USER
+        assert "recipient_id" not in status
 
 
 async def test_the_silent_number_is_accepted_and_stays_accepted(simulator: Simulator, receiver: Receiver) -> None:

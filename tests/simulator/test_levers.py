@@ -186,7 +186,7 @@ async def test_a_category_is_announced_under_its_present_name_and_then_changed(
 
 
 async def test_quality_and_components_show_in_the_list(simulator: Simulator, receiver: Receiver) -> None:
-    assert (await simulator.lever(TEMPLATE, {"quality": "RED"}))["quality_score"] == {"score": "RED"}
+    assert (await simulator.lever(TEMPLATE, {"quality": "RED"}))["quality_score"]["score"] == "RED"
     body = [{"type": "BODY", "text": "New {{1}} {{2}} words"}]
     assert (await simulator.lever(TEMPLATE, {"components": body}))["components"] == body
     await receiver.until_posts(2)

@@ -70,7 +70,7 @@ async def test_numbered_parameters_go_by_their_numbers(simulator: Simulator) -> 
         ([HEADER, BODY, URL, coupon("SAVE-20")], 131009),
         ([HEADER, BODY, URL, coupon("S" * 21)], 131009),
         ([*GOOD, button(2, "quick_reply", {"type": "payload", "payload": "x" * 129})], 131009),
-        ([*GOOD, button(2, "quick_reply", TEXT)], 132012),
+        ([*GOOD, button(2, "quick_reply", {"type": "coupon_code", "coupon_code": "X"})], 132012),
         ([*GOOD, button(2, "url", TEXT)], 132012),
         ([*GOOD, button(3, "phone_number", TEXT)], 132018),
         ([*GOOD, button(4, "url", TEXT)], 132018),

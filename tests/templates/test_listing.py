@@ -8,7 +8,7 @@ import pytest
 
 from quixess import connections, templates
 from quixess.database.core import Database
-from quixess.meta.graph import RemoteTemplate
+from quixess.meta.templates import RemoteTemplate
 from quixess.vault import Keyring
 from tests.notices import accounts
 from tests.notices.accounts import Account

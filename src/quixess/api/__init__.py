@@ -5,18 +5,16 @@ declared beside its handler; one without a scope does not load.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from quixess import limits
 from quixess.api import conversations, me, media, messages, templates, uploads
 from quixess.api.endpoint import EXTERNAL, Endpoint, Rooms
 from quixess.api.events import history, replays, trials
+from quixess.api.routing import OfMany
 from quixess.api.send import otp, reply, template
 from quixess.errors import QuixessError
 
@@ -51,26 +49,8 @@ ENDPOINTS = (
 def routes(rooms: Rooms) -> list[Route]:
     """Build the routes of all endpoints."""
     found: list[Route] = []
-    found += [_OfMany(endpoint, rooms, found) for endpoint in ENDPOINTS]
+    found += [OfMany(one.pattern, _handling(one, rooms), one.method, one.id, found) for one in ENDPOINTS]
     return found
-
-
-class _OfMany(Route):
-    """The route of an endpoint. Another method than its own may be that of another route with the same address."""
-
-    def __init__(self, endpoint: Endpoint, rooms: Rooms, others: list[Route]) -> None:
-        super().__init__(endpoint.pattern, _handling(endpoint, rooms), methods=[endpoint.method], name=endpoint.id)
-        self._others = others
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.methods and scope["method"] not in self.methods:
-            self._refuse(scope["path"])
-        await super().handle(scope, receive, send)
-
-    def _refuse(self, path: str) -> NoReturn:
-        """Raise the 405, with every method of the address in Allow (RFC 9110 §10.2.1)."""
-        there = {method for one in self._others if one.path_regex.match(path) for method in one.methods or ()}
-        raise HTTPException(405, headers={"Allow": ", ".join(there)})
 
 
 def _handling(endpoint: Endpoint, rooms: Rooms) -> Callable[[Request], Awaitable[Response]]:

@@ -22,6 +22,7 @@ from quixess.messages import refusals
 from quixess.meta.graph import NotSent, Outcome, Rejected, Unknown
 from quixess.templates import Parameters, catalogue, describe_parameters
 from quixess.templates.catalogue import Entry, Filter
+from quixess.templates.listing import Difference
 
 _LIST = "list_templates"
 _SENDABLE = ("APPROVED", "FLAGGED")
@@ -133,7 +134,7 @@ async def _list_templates(request: Request, passed: Pass, rooms: Rooms) -> Respo
     found = found[: asked.limit]
     cursor = rooms.cursors.write(passed.brand_id, _LIST, asked, (found[-1].template.id,)) if more else None
     synced_at = moment(source.synced_at) if source.synced_at else None
-    return as_json(Templates([_shown(one) for one in found], cursor, more, synced_at))
+    return as_json(Templates([show(one) for one in found], cursor, more, synced_at))
 
 
 async def _get_template(request: Request, passed: Pass, rooms: Rooms) -> Response:
@@ -151,7 +152,7 @@ async def _get_template(request: Request, passed: Pass, rooms: Rooms) -> Respons
         there = [one for one in there if _same(one.template.language, asked.language)]
     if not there:
         raise _unknown([one.template.language for one in found])
-    shown = [_shown(one) for one in there]
+    shown = [show(one) for one in there]
     return as_json({"data": shown} if asked.language is None else shown[0])
 
 
@@ -162,15 +163,18 @@ async def _sync_templates(request: Request, passed: Pass, rooms: Rooms) -> Respo
         found = await rooms.sync.on_demand(passed.brand_id, actor=actor)
     except Outcome as outcome:
         raise _refused(outcome) from None
-    return as_json(
-        Synced(
-            synced_at=moment(found.asked_at),
-            total=found.total,
-            added=found.added,
-            updated=found.updated,
-            removed=found.removed,
-            changes=[StatusChange(one.name, one.language, one.old, one.new) for one in found.changes],
-        )
+    return as_json(synced(found))
+
+
+def synced(found: Difference) -> Synced:
+    """Give what Meta's list changed as answers have it."""
+    return Synced(
+        synced_at=moment(found.asked_at),
+        total=found.total,
+        added=found.added,
+        updated=found.updated,
+        removed=found.removed,
+        changes=[StatusChange(one.name, one.language, one.old, one.new) for one in found.changes],
     )
 
 
@@ -206,7 +210,8 @@ def _refused(outcome: Outcome) -> QuixessError:
     )
 
 
-def _shown(entry: Entry) -> ListedTemplate:
+def show(entry: Entry) -> ListedTemplate:
+    """Give a template as answers have it."""
     template = entry.template
     return ListedTemplate(
         id=ids.show("tpl", template.id),

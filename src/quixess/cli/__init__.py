@@ -12,7 +12,22 @@ import typer
 import uvloop
 
 from quixess import settings, simulator
-from quixess.cli import commands, endpoints, events, ground, keys, notices, paint, process, supervisor
+from quixess.cli import (
+    commands,
+    connections,
+    endpoints,
+    events,
+    ground,
+    keys,
+    notices,
+    operators,
+    paint,
+    process,
+    rooms,
+    supervisor,
+    templates,
+    vault,
+)
 from quixess.database import migrate
 from quixess.errors import QuixessError
 from quixess.vault import VaultError
@@ -29,8 +44,12 @@ app.add_typer(commands.brands, name="brand")
 app.add_typer(keys.keys, name="key")
 app.add_typer(endpoints.endpoint, name="endpoint")
 app.add_typer(events.events, name="events")
+app.add_typer(connections.connection, name="connection")
+app.add_typer(operators.operator, name="operator")
 app.add_typer(commands.bodies, name="intake")
 app.add_typer(notices.told, name="notices")
+app.add_typer(templates.templates, name="template")
+app.add_typer(vault.keyring, name="vault")
 
 ReadyFd = Annotated[int | None, typer.Option(hidden=True)]
 Parent = Annotated[int | None, typer.Option(hidden=True)]
@@ -59,21 +78,34 @@ def serve(
     parent: Parent = None,
 ) -> None:
     """Run a gateway: the API and Meta's door. Any number of them over one database."""
-    _run_process(process.Roles(gateway=True, worker=work), ready_fd, parent)
+    _run_process(rooms.Roles(gateway=True, worker=work), ready_fd, parent)
 
 
 @app.command(name="work")
 def run_worker(ready_fd: ReadyFd = None, parent: Parent = None) -> None:
     """Run a worker: it works off Meta's bodies and delivers events. Any number of them over one database."""
-    _run_process(process.Roles(gateway=False, worker=True), ready_fd, parent)
+    _run_process(rooms.Roles(gateway=False, worker=True), ready_fd, parent)
 
 
 @app.command(name="simulate")
-def simulate(ready_fd: ReadyFd = None, parent: Parent = None) -> None:
+def simulate(
+    seed: Annotated[int | None, typer.Option(help="Make a new world repeatable: its ids, secrets and fates.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start with a new world and keep nothing of it.")] = False,
+    media_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Give files a port of their own, as Meta gives them a host.")
+    ] = None,
+    ready_fd: ReadyFd = None,
+    parent: Parent = None,
+) -> None:
     """Run the simulated Meta alone: a WhatsApp Cloud API to test against, with a phone in the browser."""
     found = ground.read_settings()
     options = simulator.Options(
-        host=found.host, port=found.simulator_port, state_path=found.data_dir / "simulator.json", handle_signals=True
+        host=found.host,
+        port=found.simulator_port,
+        media_port=media_port,
+        state_path=None if fresh else found.data_dir / "simulator.json",
+        seed=seed,
+        handle_signals=True,
     )
 
     def on_ready(url: str) -> None:
@@ -126,7 +158,7 @@ def _show(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _run_process(roles: process.Roles, ready_fd: int | None, parent: int | None) -> None:
+def _run_process(roles: rooms.Roles, ready_fd: int | None, parent: int | None) -> None:
     found = ground.read_settings()
     if parent is not None:
         found = ground.local(found)

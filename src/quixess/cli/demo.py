@@ -16,17 +16,11 @@ from quixess.database import ids
 from quixess.errors import QuixessError
 from quixess.events import directory
 from quixess.intake import PATH
+from quixess.meta import onboarding
 
 _BRAND = "Demo"
 _KEPT = "demo.json"
 _KEYS = {"api_key": (Scope.SEND_OTP,), "full_key": tuple(Scope)}
-_FIELDS = (
-    *("messages", "calls", "history", "smb_message_echoes", "smb_app_state_sync", "user_preferences"),
-    *("message_template_status_update", "message_template_quality_update", "message_template_components_update"),
-    *("template_category_update", "account_update", "account_review_update", "account_alerts", "security"),
-    *("phone_number_quality_update", "phone_number_name_update", "business_capability_update"),
-    "business_username_update",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +59,11 @@ async def subscribe(on: Ground, simulator_url: str, base_url: str) -> None:
     try:
         graph = await lines.to(simulator_url)
         callback = base_url + PATH.replace("{app_id:str}", facts.app_id)
-        await graph.subscribe_app(facts.app_id, facts.app_secret, callback, facts.verify_token, _FIELDS)
+        await onboarding.subscribe_app(graph, facts.app_id, facts.app_secret, callback, facts.verify_token)
         async with on.db.transaction() as tx:
             number = (await connections.find_numbers(tx, [facts.phone_number_id]))[facts.phone_number_id]
             known = await connections.active(tx, on.keyring, [number.brand_id])
-        await graph.subscribe_waba(known[number.brand_id].credentials)
+        await onboarding.subscribe_waba(graph, known[number.brand_id].credentials)
     finally:
         await lines.close()
 

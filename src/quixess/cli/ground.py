@@ -14,7 +14,7 @@ import typer
 
 from quixess import access, connections, settings
 from quixess.access import Brand
-from quixess.cli import paint, process
+from quixess.cli import paint, rooms
 from quixess.database import embedded, migrate
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
@@ -98,7 +98,7 @@ async def stand(found: Settings, dsn: str) -> AsyncIterator[Ground]:
     await migrate.run(dsn)
     db = await Database.open(dsn, writers=2, readers=2)
     try:
-        keyring = process.read_keyring(found)
+        keyring = rooms.read_keyring(found)
         await connections.check_keyring(db, keyring)
         yield Ground(found, db, keyring)
     finally:

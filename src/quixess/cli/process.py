@@ -11,64 +11,25 @@ import sys
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
 
-from quixess import app, connections, failpoints, logs, vault, worker
-from quixess.access import Keys
+from quixess import app, failpoints, logs, worker
 from quixess.cli.protocol import PatientProtocol
-from quixess.connections import Lines
+from quixess.cli.rooms import Roles, Rooms, furnish
 from quixess.database import migrate
-from quixess.database.core import Database
-from quixess.events import outward
-from quixess.events.delivery import Deliveries
-from quixess.events.outward import Policy, Sender
 from quixess.events.replaying import Replays
-from quixess.limits import Limits
-from quixess.media.fetching import Fetching
-from quixess.media.shelf import Shelf
-from quixess.media.store import Disk
-from quixess.media.uploading import Uploads
-from quixess.messages.receiving import Receiving
-from quixess.messages.sending import Sending
-from quixess.messages.settling import Settling
+from quixess.messages.gaps import Gaps
+from quixess.messages.throughput import Throughput
+from quixess.notices.tokens import Telling
 from quixess.retention import Keep
 from quixess.settings import Settings
-from quixess.templates import Sync
-from quixess.vault import Keyring
 
 _PARENT_EVERY_S = 0.5
 _DRAIN_S = 20
 _FILES = 65_536  # sockets and files that a process may have open
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """What this process does."""
-
-    gateway: bool
-    worker: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """What this process is made of. Without a worker there are no deliveries, no settling and no fetching."""
-
-    db: Database
-    keyring: Keyring
-    keys: Keys
-    limits: Limits
-    sync: Sync
-    sending: Sending
-    receiving: Receiving
-    deliveries: Deliveries | None
-    settling: Settling | None
-    shelf: Shelf
-    uploads: Uploads
-    fetching: Fetching | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +67,7 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
 async def running(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[Running]:
     """Run the parts of this process for the length of a block. Leaving it, finish what is under way."""
     await migrate.run(dsn)
-    async with _furnish(settings, dsn, roles) as rooms:
+    async with furnish(settings, dsn, roles) as rooms:
         loops = asyncio.create_task(_loops(settings, rooms))
         try:
             async with _serving(settings, rooms) if roles.gateway else nullcontext() as url:
@@ -130,95 +91,6 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def read_keyring(settings: Settings) -> Keyring:
-    """Read the keyring of this installation, or make it at the first start."""
-    if settings.keyring is not None:
-        return Keyring.loads(settings.keyring)
-    return vault.read_or_make(settings.data_dir / "keyring.json")
-
-
-def outward_policy(settings: Settings) -> Policy:
-    """Say which URLs tenants' endpoints may have."""
-    return Policy(
-        allow_http=settings.webhook_http,
-        ports=frozenset(settings.webhook_ports) or None,
-        networks=settings.webhook_networks,
-        closed_ports=_database_ports(settings.database_url),
-        denied_hosts=frozenset(host.partition(":")[0] for host in settings.allowed_hosts),
-        show_private_answers=settings.webhook_private_answers,
-    )
-
-
-def _database_ports(url: str | None) -> frozenset[int]:
-    """Read the ports of a PostgreSQL URL, which may name several hosts. The embedded one has none."""
-    if url is None:
-        return frozenset()
-    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
-    ports = [host.rpartition(":")[2] for host in hosts if not host.endswith("]")]
-    return frozenset(int(port) for port in ports if port.isdigit()) | {5432}
-
-
-@asynccontextmanager
-async def _furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[Rooms]:
-    keyring = read_keyring(settings)
-    db = await Database.open(dsn)
-    lines = Lines(version=settings.graph_version, timeout_s=settings.send_timeout)
-    proxy = outward.read_proxy(settings.egress_proxy_url) if settings.egress_proxy_url else None
-    sender = Sender(outward_policy(settings), total_timeout_s=settings.delivery_timeout, proxy=proxy)
-    await sender.open()
-    try:
-        await connections.check_keyring(db, keyring)
-        yield _build(settings, roles, db, keyring, lines, sender)
-    finally:
-        await sender.close()
-        await lines.close()
-        await db.close()
-
-
-def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lines: Lines, sender: Sender) -> Rooms:
-    deliveries = settling = fetching = None
-    files = Disk(settings.media_dir or settings.data_dir / "media")
-    if roles.worker:
-        deliveries = Deliveries(db, keyring, sender, ladder=settings.retry_ladder, lease_s=settings.delivery_lease)
-        settling = Settling(
-            db, keyring, deliveries, lease_s=settings.send_lease, unknown_after_s=settings.unknown_after
-        )
-        fetching = Fetching(
-            db,
-            keyring,
-            lines,
-            files,
-            lease_s=settings.delivery_lease,
-            ladder=settings.retry_ladder,
-            keep_days=settings.media_days,
-        )
-    sync = Sync(db, keyring, lines, deliveries)
-    limits = Limits(db)
-    sending = Sending(
-        db,
-        keyring,
-        lines,
-        sync,
-        deliveries,
-        limits,
-        lease_s=settings.send_lease,
-        unknown_wait_s=settings.unknown_wait,
-        otp_rates=settings.otp_per_recipient,
-    )
-    receiving = Receiving(
-        db,
-        keyring,
-        deliveries,
-        lease_s=settings.delivery_lease,
-        works=roles.worker,
-        on_media=fetching.wake if fetching is not None else None,
-    )
-    keys = Keys(db, keyring)
-    shelf = Shelf(db, files)
-    uploads = Uploads(db, keyring, lines, files, shelf, keep_days=settings.media_days)
-    return Rooms(db, keyring, keys, limits, sync, sending, receiving, deliveries, settling, shelf, uploads, fetching)
-
-
 async def _loops(settings: Settings, rooms: Rooms) -> None:
     if rooms.deliveries is not None and rooms.settling is not None and rooms.fetching is not None:
         keep = Keep(events=settings.event_days, intake=settings.intake_days, messages=settings.message_days)
@@ -232,6 +104,10 @@ async def _loops(settings: Settings, rooms: Rooms) -> None:
                 replays,
                 rooms.settling,
                 rooms.fetching,
+                rooms.rotation,
+                Telling(rooms.db, rooms.keyring, rooms.deliveries),
+                Gaps(rooms.db, rooms.keyring, rooms.lines, rooms.deliveries, after_s=settings.gap_after),
+                Throughput(rooms.db, rooms.keyring, rooms.lines),
                 keep,
             )
         )
@@ -255,6 +131,9 @@ async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
                 rooms.receiving,
                 rooms.shelf,
                 rooms.uploads,
+                rooms.lines,
+                rooms.onboarding,
+                rooms.parting,
             ),
             http=PatientProtocol,
             ws="none",

@@ -208,7 +208,8 @@ class Fetching:
         except Rejected as refusal:
             if refusal.error.code == troubles.DEAD_TOKEN:
                 async with self._db.transaction() as tx:
-                    await connections.flag_unauthorized(tx, todo.brand_id, todo.connection_id)
+                    token = connection.credentials.token
+                    await connections.flag_unauthorized(tx, todo.brand_id, todo.connection_id, token)
             raise troubles.with_graph(refusal) from None
         except Outcome as outcome:
             raise troubles.with_graph(outcome) from None

@@ -137,8 +137,8 @@ class Uploads:
     async def _active(self, brand_id: UUID) -> Connection:
         async with self._db.statement() as tx:
             found = await connections.active(tx, self._keyring, [brand_id])
-        if brand_id not in found:
-            raise connections.none_active()
+            if brand_id not in found:
+                raise (await connections.why_none(tx, [brand_id]))[brand_id]
         return found[brand_id]
 
     @contextmanager
@@ -221,7 +221,8 @@ class Uploads:
         except Outcome as outcome:
             if isinstance(outcome, Rejected) and outcome.error.code in _DEAD_TOKEN:
                 async with self._db.transaction() as tx:
-                    await connections.flag_unauthorized(tx, connection.brand_id, connection.id)
+                    token = connection.credentials.token
+                    await connections.flag_unauthorized(tx, connection.brand_id, connection.id, token)
             raise _refused(outcome) from None
 
 

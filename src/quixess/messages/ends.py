@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from quixess.events.outbox import Draft
 from quixess.idempotency import Final
 from quixess.messages import describing, store, threads
 from quixess.messages.model import RANK, Outbound, Reply, State
-from quixess.messages.store import Settled
+from quixess.messages.store import Settled, Status
 from quixess.messages.threads import Thread
 from quixess.vault import Keyring
 
@@ -26,7 +27,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How one send ended. `answer` is what its Idempotency-Key keeps; None releases the key."""
+    """How one send ended. `answer` is what its Idempotency-Key keeps; None releases the key.
+
+    `held` is one of `model.HELD`.
+    """
 
     message: Outbound
     thread: Thread
@@ -36,6 +40,7 @@ class End:
     wa_id: str | None = None
     errors: list[dict[str, Any]] | None = None
     dead_token: bool = False
+    held: str | None = None
 
 
 class Ends:
@@ -65,13 +70,16 @@ class Ends:
             async with self._db.transaction() as tx:
                 await store.settle_outbound(tx, [_settled(end) for end in ends])
                 await threads.add_aliases(tx, _aliases(ends))
+                if waiting := [_holding(end, end.held) for end in ends if end.held is not None]:
+                    await store.insert_statuses(tx, waiting)
                 if finals := [final for end in ends if (final := _final(end)) is not None]:
                     await idempotency.settle(tx, finals)
                 if released := [end for end in ends if end.answer is None]:
                     await idempotency.release(tx, [held for end in released if (held := _held(end)) is not None])
                 for end in ends:
                     if end.dead_token:
-                        await connections.flag_unauthorized(tx, end.message.brand_id, end.message.connection.id)
+                        line = end.message.connection
+                        await connections.flag_unauthorized(tx, line.brand_id, line.id, line.credentials.token)
                 await outbox.record(tx, self._keyring, [_failure(end) for end in ends if end.errors], hand_off)
         return [None] * len(ends)
 
@@ -80,6 +88,10 @@ def _settled(end: End) -> Settled:
     errors = None if end.errors is None else msgspec.json.encode(end.errors).decode()
     message = end.message
     return Settled(message.brand_id, message.id, message.connection.id, end.state, RANK[end.state], end.wamid, errors)
+
+
+def _holding(end: End, word: str) -> Status:
+    return Status(end.message.brand_id, end.message.id, word, datetime.now(UTC))
 
 
 def _aliases(ends: Sequence[End]) -> list[tuple[UUID, str, UUID]]:

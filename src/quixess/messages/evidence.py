@@ -153,7 +153,7 @@ def _decode_error(error: dict[str, Any]) -> dict[str, Any]:
     data, code, title = error.get("error_data"), error.get("code"), error.get("title")
     details = data.get("details") if isinstance(data, dict) else None
     return refusals.describe(
-        code if type(code) is int else 0,
+        code if type(code) is int else None,
         title if isinstance(title, str) else None,
         details if isinstance(details, str) else None,
     )

@@ -56,6 +56,10 @@ OF_STATUS = {
 }
 
 
+# Meta's `message_status` of a send that it took and does not send yet: later it is sent, or fails with 132015.
+HELD = frozenset({"held_for_quality_assessment", "paused"})
+
+
 class Source(StrEnum):
     """How a message came to be known: as it happened, as the brand sent it from its phone app, from that app's past."""
 
@@ -141,11 +145,13 @@ def as_row(message: Outbound, conversation_id: UUID, *, wa_id: str | None = None
     return row | {"conversation_id": conversation_id, "wa_id": wa_id}
 
 
-def answer(row: Mapping[str, Any], *, state: str, wamid: str | None, number: Mapping[str, str]) -> bytes:
+def answer(
+    row: Mapping[str, Any], *, state: str, wamid: str | None, number: Mapping[str, str], held: str | None = None
+) -> bytes:
     """Write the answer to a send: the same bytes from the request that sent and from the webhook that settled it.
 
     `row` holds the columns of `message` (and may hold `wa_id`, digits); `number` is the sender's
-    `phone_number_id` and `display_phone`.
+    `phone_number_id` and `display_phone`; `held` is why Meta does not send it yet, one of `HELD`.
     """
     body: dict[str, Any] = {
         "id": ids.show("msg", row["id"]),
@@ -166,6 +172,8 @@ def answer(row: Mapping[str, Any], *, state: str, wamid: str | None, number: Map
         "metadata": msgspec.Raw(row["metadata"].encode()),
         "created_at": moment(ids.made_at(row["id"])),
     }
+    if held is not None:
+        body["meta_status"] = held
     if row["template_name"] is not None:
         body["template"] = {
             "name": row["template_name"],

@@ -11,6 +11,7 @@ from quixess import access, limits
 from quixess.access import Caller
 from quixess.errors import QuixessError
 from quixess.limits import Verdict, Want
+from quixess.messages import pacing
 from quixess.messages.orders import Order, Prepared
 from quixess.vault import Keyring
 
@@ -51,7 +52,7 @@ def wants(
 ) -> tuple[Want, ...]:
     """Give the tokens that a message costs. `rates` are those of codes to one recipient, of all keys of the brand."""
     template = prepared.template
-    quotas = message_quotas(caller)
+    quotas = (*message_quotas(caller), *pacing.wants(prepared.connection))
     if template is None or template.category != "AUTHENTICATION" or prepared.phone is None or not rates:
         return quotas
     # The table of buckets must not tell who gets codes.
@@ -61,7 +62,15 @@ def wants(
 
 def refuse(verdict: Verdict) -> QuixessError:
     """Make the 429 of a message that was one too many."""
-    if any(level.want.policy != CODES for level in verdict.denied):
+    policies = {level.want.policy for level in verdict.denied}
+    if policies == {pacing.THROUGHPUT}:
+        return limits.refuse(
+            verdict,
+            "whatsapp_rate_limited",
+            "The phone number sends as many messages a second as Meta takes from it. Nothing was sent: wait as "
+            "Retry-After says.",
+        )
+    if policies - {CODES, pacing.THROUGHPUT}:
         return limits.refuse(
             verdict, "rate_limited", "The key has sent all the messages it may for now: wait as Retry-After says."
         )

@@ -14,6 +14,12 @@ from quixess.meta.graph import GraphError
 from quixess.templates import HIDDEN
 
 DEAD_TOKEN = frozenset({0, 190})
+_UNTOLD = codes.Explanation(
+    codes.Kind.PERMANENT,
+    "Meta says that it failed, and not why",
+    "Look at the number and the template in WhatsApp Manager before you send it again.",
+    known=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +48,11 @@ def redact(error: GraphError, secrets: Sequence[str]) -> Refusal:
     return Refusal(error.code, _hide(error.message, secrets), details, clean, error.explanation)
 
 
-def describe(code: int, title: str | None, details: str | None) -> dict[str, Any]:
-    """Explain one of Meta's errors, from an answer or from a status webhook, for `data.errors`."""
-    explanation = codes.explain(code)
+def describe(code: int | None, title: str | None, details: str | None) -> dict[str, Any]:
+    """Explain one of Meta's errors, from an answer or from a status, for `data.errors`. Without a code it is 0."""
+    explanation = _UNTOLD if code is None else codes.explain(code)
     return {
-        "code": code,
+        "code": code or 0,
         "title": title or explanation.meaning,
         "reason": explanation.meaning,
         "details": details,

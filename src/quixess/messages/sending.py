@@ -26,10 +26,11 @@ from quixess.errors import QuixessError, write_problem
 from quixess.events import outbox
 from quixess.idempotency import Claim
 from quixess.limits import Limits, Want
-from quixess.messages import model, permits, refusals, store, threads
+from quixess.messages import doubts, model, permits, refusals, store, threads
 from quixess.messages.ends import End, Ends
-from quixess.messages.model import GIVEN_UP, Outbound, Reply, State
+from quixess.messages.model import Outbound, Reply, State
 from quixess.messages.orders import Known, Order, Prepared
+from quixess.messages.pacing import Pacing, Places
 from quixess.messages.threads import Person, Thread
 from quixess.meta.graph import Accepted, Graph, NotSent, Rejected, Unknown
 from quixess.templates import Sync, Template
@@ -55,15 +56,17 @@ class _Found:
     kept: Row | None
     connection: Connection | None
     languages: list[Template]
+    refusal: QuixessError | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """A message to claim: its key, and the tokens that it costs."""
+    """A message to claim: its key, the tokens that it costs, and where it can be paused."""
 
     message: Outbound
     claim: Claim | None
     wants: tuple[Want, ...]
+    places: Places
 
 
 class Sending:
@@ -91,6 +94,7 @@ class Sending:
         self._questions: Batcher[_Question, _Found] = Batcher(self._look_up, lanes=1)
         self._buckets = buckets
         self._otp_rates = otp_rates
+        self._pacing = Pacing(db, keyring)
         self._claims: Batcher[_Wish, Thread | None] = Batcher(self._claim)
         self._ends = Ends(db, keyring, dispatcher)
         self._waiting: Counter[tuple[UUID, str]] = Counter()
@@ -124,7 +128,7 @@ class Sending:
     ) -> Reply | None:
         """Send; None when another request came first with the same key."""
         if found.connection is None:
-            raise connections.none_active()
+            raise found.refusal or connections.none_active()
         known = Known(
             question.caller, question.brand_id, found.connection, found.languages, partial(self._ask_meta, found, order)
         )
@@ -134,7 +138,8 @@ class Sending:
         failpoints.reach("send.before_claim")
         began = time.monotonic()
         wants = permits.wants(self._keyring, question.caller, question.brand_id, prepared, self._otp_rates)
-        wish = _Wish(message, _claim_of(message, order.operation, fingerprint), wants)
+        places = self._pacing.places(message.connection, message.phone, message.user_id)
+        wish = _Wish(message, _claim_of(message, order.operation, fingerprint), wants, places)
         thread = await self._claims.submit(wish)
         failpoints.reach("send.after_claim")
         return None if thread is None else await self._dispatch(wish, thread, prepared, began)
@@ -167,6 +172,8 @@ class Sending:
         async with self._db.statement() as tx:
             kept = await idempotency.look_up(tx, keys) if keys else {}
             lines = await connections.active(tx, self._keyring, [q.brand_id for q in questions])
+            without = [q.brand_id for q in questions if q.brand_id not in lines]
+            refusals_of = await connections.why_none(tx, without) if without else {}
             wanted = [
                 (q.brand_id, lines[q.brand_id].id, q.template_name)
                 for q in questions
@@ -178,7 +185,7 @@ class Sending:
             line, name = lines.get(question.brand_id), question.template_name
             languages = named.get((question.brand_id, line.id, name), []) if line and name is not None else []
             row = kept.get((question.caller.lineage_id, question.key)) if question.key is not None else None
-            found.append(_Found(row, line, languages))
+            found.append(_Found(row, line, languages, refusals_of.get(question.brand_id)))
         return found
 
     async def _ask_meta(self, found: _Found, order: Order) -> list[Template] | None:
@@ -191,16 +198,12 @@ class Sending:
 
     async def _replay(self, row: Row, order: Order, caller: Caller, fingerprint: bytes) -> Reply:
         kept = idempotency.judge(row, order.operation, fingerprint)
+        brand_id = row["brand_id"]
         if caller.constraints.destinations is not None and order.to.conversation_id is not None:
-            permits.check_found(caller, await self._phone_of(row["brand_id"], kept.message_id))
+            permits.check_found(caller, await doubts.phone_of(self._db, brand_id, kept.message_id))
         if kept.status is not None and kept.body is not None:
             return Reply(kept.status, kept.body, replayed=True)
-        return await self._tell_unconfirmed(row["brand_id"], kept.message_id, replayed=True)
-
-    async def _phone_of(self, brand_id: UUID, message_id: UUID) -> str | None:
-        async with self._db.statement() as tx:
-            row = (await store.load(tx, [(brand_id, message_id)])).get(message_id)
-        return None if row is None else row["phone"]
+        return await doubts.tell(self._db, brand_id, kept.message_id, replayed=True)
 
     async def _claim(self, wishes: Sequence[_Wish]) -> list[Thread | Exception | None]:
         first: dict[tuple[UUID, str], Claim] = {}
@@ -210,7 +213,7 @@ class Sending:
         async with self._db.transaction() as tx:
             owned = await idempotency.claim(tx, list(first.values()), lease_s=self._lease_s) if first else set()
             owning = [wish for wish in wishes if wish.claim is None or wish.message.id in owned]
-            refused = await _take_tokens(tx, owning)
+            refused = await self._refuse(tx, owning)
             ours = [wish.message for wish in owning if wish.message.id not in refused]
             people = {message.id: _person(message) for message in ours}
             found = await threads.find_threads(tx, list(people.values())) if ours else {}
@@ -220,6 +223,21 @@ class Sending:
             failpoints.reach("send.in_claim")
         claimed = {message_id: found[person.key] for message_id, person in people.items()}
         return [claimed.get(wish.message.id, refused.get(wish.message.id)) for wish in wishes]
+
+    async def _refuse(self, tx: Tx, wishes: Sequence[_Wish]) -> dict[UUID, QuixessError]:
+        """Refuse the wishes that Meta wants to wait, or that cost too much: they lose their claim."""
+        waiting = await self._pacing.look(tx, [wish.places for wish in wishes]) if wishes else []
+        refused = {wish.message.id: error for wish, error in zip(wishes, waiting, strict=True) if error is not None}
+        free = [wish for wish in wishes if wish.message.id not in refused]
+        verdicts = await limits.take(tx, [wish.wants for wish in free])
+        refused |= {
+            wish.message.id: permits.refuse(verdict)
+            for wish, verdict in zip(free, verdicts, strict=True)
+            if verdict.denied
+        }
+        claims = [(wish.claim, wish.message.id) for wish in wishes if wish.message.id in refused]
+        await idempotency.release(tx, [(one.lineage_id, one.key, held) for one, held in claims if one is not None])
+        return refused
 
     async def _dispatch(self, wish: _Wish, thread: Thread, prepared: Prepared, began: float) -> Reply:
         message = wish.message
@@ -235,11 +253,13 @@ class Sending:
         except NotSent as refused:
             error = None if refused.error is None else refusals.redact(refused.error, prepared.hidden)
             await self._end_not_sent(wish, thread)
-            raise refusals.not_sent(error, refused.retry_after_s) from None
+            raise refusals.not_sent(error, await self._pacing.heed(wish.places, refused)) from None
         except Unknown:
             return await self._end_unknown(message, thread)
         failpoints.reach("send.after_meta")
-        return await self._end_accepted(message, thread, accepted)
+        reply = await self._end_accepted(message, thread, accepted)
+        await self._pacing.accepted(wish.places)
+        return reply
 
     async def _make_ready(self, message: Outbound, prepared: Prepared, began: float) -> tuple[Graph, bytes]:
         graph = await self._lines.to(message.connection.graph_url)
@@ -253,8 +273,10 @@ class Sending:
 
     async def _end_accepted(self, message: Outbound, thread: Thread, accepted: Accepted) -> Reply:
         row = model.as_row(message, thread.conversation_id, wa_id=accepted.wa_id)
-        reply = Reply(200, model.answer(row, state="accepted", wamid=accepted.wamid, number=_number(message)))
-        end = End(message, thread, State.ACCEPTED, reply, accepted.wamid, accepted.wa_id)
+        held = accepted.message_status if accepted.message_status in model.HELD else None
+        body = model.answer(row, state="accepted", wamid=accepted.wamid, number=_number(message), held=held)
+        reply = Reply(200, body)
+        end = End(message, thread, State.ACCEPTED, reply, accepted.wamid, accepted.wa_id, held=held)
         if not await self._ends.write(end):
             # Meta took it but our database is away: true is only that we cannot confirm it yet.
             return Reply(202, model.answer(row, state="unconfirmed", wamid=accepted.wamid, number=_number(message)))
@@ -278,36 +300,7 @@ class Sending:
         row = model.as_row(message, thread.conversation_id)
         doubt = Reply(202, model.answer(row, state="unconfirmed", wamid=None, number=_number(message)))
         await self._ends.write(End(message, thread, State.UNCONFIRMED, doubt))
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._unknown_wait_s
-        while loop.time() < until:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            with suppress(QuixessError):  # the database is away: nobody may say now that nothing was sent
-                reply = await self._tell_unconfirmed(message.brand_id, message.id)
-                if reply.status != 202:
-                    return reply
-        return doubt
-
-    async def _tell_unconfirmed(self, brand_id: UUID, message_id: UUID, *, replayed: bool = False) -> Reply:
-        """Answer for a message in doubt: 200 as soon as any evidence has come, else 202."""
-        async with self._db.statement() as tx:
-            row = (await store.load(tx, [(brand_id, message_id)])).get(message_id)
-            number = await connections.number_of(tx, brand_id, row["connection_id"]) if row is not None else None
-        if row is None or number is None:
-            raise QuixessError("idempotency_in_progress", "The message is not to be found yet.", retry_after_s=1)
-        confirmed = row["wamid"] is not None and row["rank"] > GIVEN_UP
-        state = "accepted" if confirmed else "unconfirmed"
-        body = model.answer(dict(row), state=state, wamid=row["wamid"], number=number)
-        return Reply(200 if confirmed else 202, body, replayed=replayed)
-
-
-async def _take_tokens(tx: Tx, wishes: Sequence[_Wish]) -> dict[UUID, QuixessError]:
-    """Take what the wishes cost; those that cost too much lose their claim, and why is given by message."""
-    verdicts = await limits.take(tx, [wish.wants for wish in wishes])
-    denied = [(wish, verdict) for wish, verdict in zip(wishes, verdicts, strict=True) if verdict.denied]
-    held = [(wish.claim.lineage_id, wish.claim.key, wish.message.id) for wish, _ in denied if wish.claim is not None]
-    await idempotency.release(tx, held)
-    return {wish.message.id: permits.refuse(verdict) for wish, verdict in denied}
+        return await doubts.wait(self._db, message.brand_id, message.id, self._unknown_wait_s) or doubt
 
 
 def _message(question: _Question, order: Order, prepared: Prepared, request_id: str) -> Outbound:

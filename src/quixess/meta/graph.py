@@ -7,7 +7,7 @@ is cancelled in flight has an unknown outcome. A token travels in the Authorizat
 
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,21 +30,15 @@ __all__ = [
     "NotSent",
     "Outcome",
     "Rejected",
-    "RemoteTemplate",
     "Unknown",
 ]
 
 _BIGGEST_ANSWER = 1 << 20
-_TEMPLATES_A_PAGE = 50
-_MOST_PAGES = 200  # Meta allows 6000 templates in a WABA: 120 pages
 _IDLE_S = 15.0  # below the idle time of Meta's edge, so that we are the ones who close
 _SILENCE_S = 30.0  # a download lasts as long as bytes come
 _CACHED_ROUTES = 4096
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 _Body = bytes | aiohttp.MultipartWriter | None
-_TEMPLATE_FIELDS = (
-    "id,name,language,status,category,previous_category,components,parameter_format,rejected_reason,"
-    "quality_score,message_send_ttl_seconds"
-)
 _PHONE_FIELDS = (
     "id,display_phone_number,verified_name,quality_rating,code_verification_status,name_status,status,"
     "platform_type,throughput,account_mode,health_status"
@@ -67,19 +61,6 @@ class Credentials:
         _require(r"[0-9]{1,32}", self.phone_number_id, "phone_number_id must be digits")
         _require(r"[0-9]{1,32}", self.waba_id, "waba_id must be digits")
         _require(r"[!-~]{1,4096}", self.token, "token must be printable ASCII without spaces")
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteTemplate:
-    """One template in one language as Meta lists it; `raw` is the whole object."""
-
-    id: str
-    name: str
-    language: str
-    status: str
-    category: str
-    components: list[dict[str, Any]]
-    raw: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +135,7 @@ class Graph:
         """
         route = self._route(credentials)
         note = payloads.mark_read(wamid, typing=typing)
-        _require_success(await self._call("POST", route.messages, route.json_headers, note))
-
-    async def templates(self, credentials: Credentials) -> list[RemoteTemplate]:
-        """List every template of the WABA, page by page. Raises an `Outcome` rather than return a part."""
-        found: list[RemoteTemplate] = []
-        query = {"fields": _TEMPLATE_FIELDS, "limit": str(_TEMPLATES_A_PAGE)}
-        for _ in range(_MOST_PAGES):
-            page = await self.get(credentials, f"{credentials.waba_id}/message_templates", query)
-            found += _read_templates(page)
-            cursor = _next_cursor(page)
-            if cursor is None:
-                return found
-            if cursor == query.get("after"):
-                raise Unknown("the list of templates repeats its cursor")
-            query["after"] = cursor
-        raise Unknown(f"the list of templates has more than {_MOST_PAGES} pages")
+        outcomes.require_success(await self._call("POST", route.messages, route.json_headers, note))
 
     async def phone_number(self, credentials: Credentials) -> dict[str, Any]:
         """Read the phone number's name, quality, status and health, in Meta's field names."""
@@ -182,32 +148,33 @@ class Graph:
             raise Unknown("the answer about the token has no data")
         return dict(answer["data"])
 
-    async def subscribe_app(
-        self, app_id: str, app_secret: str, callback_url: str, verify_token: str, fields: Sequence[str]
-    ) -> None:
-        """Tell Meta where the app's webhooks go. Meta calls `callback_url` to verify it before it answers."""
-        _require(r"[0-9]{1,32}", app_id, "app_id must be digits")
-        form = {
-            "object": "whatsapp_business_account",
-            "callback_url": callback_url,
-            "verify_token": verify_token,
-            "fields": ",".join(fields),
-        }
-        url = URL(f"{self._root}/{app_id}/subscriptions")
-        headers = _headers(f"{app_id}|{app_secret}", "application/x-www-form-urlencoded")
-        _require_success(await self._call("POST", url, headers, urlencode(form).encode()))
-
-    async def subscribe_waba(self, credentials: Credentials) -> None:
-        """Subscribe the token's app to the WABA. Without it no webhook ever arrives, and nothing says so."""
-        route = self._route(credentials)
-        url = URL(f"{self._root}/{credentials.waba_id}/subscribed_apps").with_query(route.proof)
-        _require_success(await self._call("POST", url, route.headers, None))
-
     async def get(self, credentials: Credentials, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         """Read one object, or one edge of it, by its path below the version. Raises an `Outcome`."""
         route = self._route(credentials)
         url = URL(f"{self._root}/{path}").with_query({**query, **route.proof})
         return await self._call("GET", url, route.headers, None)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str,
+        app_secret: str | None = None,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> dict[str, Any]:
+        """Call any path below the version once, with any token: an app's is `APP_ID|SECRET`.
+
+        `form` goes as a form and `content` as JSON; a form whose values tell secrets keeps them out of the URL. With
+        `app_secret` the proof goes along. Raises an `Outcome`.
+        """
+        proof = {"appsecret_proof": _prove(app_secret, token)} if app_secret else {}
+        url = URL(f"{self._root}/{path}").with_query({**(query or {}), **proof})
+        if form is not None:
+            return await self._call(method, url, _headers(token, _FORM), urlencode(form).encode())
+        return await self._call(method, url, _headers(token, _JSON if content is not None else None), content)
 
     async def post(
         self, credentials: Credentials, path: str, form: aiohttp.MultipartWriter, *, timeout_s: float
@@ -255,10 +222,14 @@ class Graph:
 
     def _plan(self, credentials: Credentials) -> _Route:
         token, secret = credentials.token, credentials.app_secret
-        proof = {"appsecret_proof": hmac.digest(secret.encode(), token.encode(), "sha256").hex()} if secret else {}
+        proof = {"appsecret_proof": _prove(secret, token)} if secret else {}
         url = URL(f"{self._root}/{credentials.phone_number_id}/messages")
-        json_headers = _headers(token, "application/json")
+        json_headers = _headers(token, _JSON)
         return _Route(url.with_query(proof) if proof else url, _headers(token), json_headers, proof)
+
+
+def _prove(secret: str, token: str) -> str:
+    return hmac.digest(secret.encode(), token.encode(), "sha256").hex()
 
 
 def _headers(token: str, content_type: str | None = None) -> Mapping[str, str]:
@@ -284,39 +255,6 @@ async def _read_body(answer: aiohttp.ClientResponse) -> bytes:
     if len(body) > _BIGGEST_ANSWER:
         raise Unknown(f"HTTP {answer.status} with more than {_BIGGEST_ANSWER} bytes")
     return body
-
-
-def _read_templates(page: Mapping[str, Any]) -> list[RemoteTemplate]:
-    data = page.get("data")
-    if not isinstance(data, list):
-        raise Unknown("the list of templates has no data")
-    return [_read_template(one) for one in data if isinstance(one, dict)]
-
-
-def _read_template(raw: dict[str, Any]) -> RemoteTemplate:
-    components = raw.get("components")
-    id_, name, language, status, category = (
-        str(raw.get(key, "")) for key in ("id", "name", "language", "status", "category")
-    )
-    listed = [one for one in components if isinstance(one, dict)] if isinstance(components, list) else []
-    return RemoteTemplate(id_, name, language, status, category, listed, raw)
-
-
-def _next_cursor(page: Mapping[str, Any]) -> str | None:
-    """Find where the next page starts. Meta's `next` link is not followed: it could name any host."""
-    paging = page.get("paging")
-    if not isinstance(paging, dict) or not paging.get("next"):
-        return None
-    cursors = paging.get("cursors")
-    after = cursors.get("after") if isinstance(cursors, dict) else None
-    if not isinstance(after, str) or not after:
-        raise Unknown("the list of templates goes on without a cursor")
-    return after
-
-
-def _require_success(answer: Mapping[str, Any]) -> None:
-    if answer.get("success") is not True:
-        raise Unknown("Meta did not say success")
 
 
 def _require(pattern: str, value: str, message: str) -> None:

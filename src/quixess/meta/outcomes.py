@@ -108,6 +108,12 @@ def read_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[st
         raise Unknown(f"HTTP {status} without a JSON object") from None
 
 
+def require_success(answer: Mapping[str, Any]) -> None:
+    """Hold Meta to its word `success`. Raises `Unknown` when it is not there."""
+    if answer.get("success") is not True:
+        raise Unknown("Meta did not say success")
+
+
 def judge(status: int, headers: Mapping[str, str], body: bytes) -> Outcome:
     """Say which outcome an answer other than 2xx is."""
     error = read_error(status, body)

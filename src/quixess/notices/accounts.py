@@ -25,7 +25,7 @@ async def apply(tx: Tx, notices: Sequence[Notice]) -> list[Draft]:
     """
     for one in sorted(notices, key=lambda one: one.at):
         await _take_effect(tx, one)
-    return [_told(one) for one in notices]
+    return [tell(one) for one in notices]
 
 
 async def _take_effect(tx: Tx, notice: Notice) -> None:
@@ -78,7 +78,8 @@ async def _reopen(tx: Tx, notice: Notice, undone: Sequence[str]) -> None:
     )
 
 
-def _told(notice: Notice) -> Draft:
+def tell(notice: Notice) -> Draft:
+    """Draft the `account.updated` of a notice."""
     said = words.describe(notice.field, notice.value)
     data = {
         "waba_id": notice.address.waba_id,

@@ -2,7 +2,8 @@
 
 The words of Meta that are known stand in one table (reference: Meta's pages on the webhooks account_update,
 account_alerts, account_review_update, phone_number_quality_update, phone_number_name_update, security,
-business_capability_update and business_username_update). A word that is not there is told as unknown.
+business_capability_update and business_username_update). The field `token` and its words are ours. A word that is not
+there is told as unknown.
 """
 
 from collections.abc import Mapping
@@ -87,6 +88,12 @@ _KNOWN: dict[str, dict[str | None, tuple[Severity, str]]] = {
             _C,
             "The number's PIN was switched off on request: if it was not you, set one at once.",
         ),
+    },
+    "token": {
+        "TOKEN_REFUSED": (_C, "Meta no longer takes the access token: reconnect the number with a new one."),
+        "TOKEN_FELL_BACK": (_W, "Meta refused the new access token: the one before is used, while it lives."),
+        "TOKEN_NOT_RENEWED": (_W, "The access token is not exchanged for a new one: read reason, and mend it in time."),
+        "TOKEN_EXPIRING": (_C, "The access token expires soon: reconnect the number with a new one before."),
     },
     "business_capability_update": {None: (_I, "The limits of the business changed: details holds the new ones.")},
     "business_username_update": {None: (_I, "The business's username changed: details holds its status.")},

@@ -7,23 +7,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quixess.simulator import errors, levers, payloads
+from quixess.simulator import errors, levers, payloads, registry
 from quixess.simulator.model import Identity, Json
 from quixess.simulator.webhooks import Courier
 from quixess.simulator.world import World
 
 _DAY_S = 24 * 3600
 _BLANK = ("ACCOUNT_DELETED", "AD_ACCOUNT_LINKED", "MM_LITE_TERMS_SIGNED", "ACCOUNT_OFFBOARDED", "ACCOUNT_RECONNECTED")
+_PARTINGS = {"PARTNER_REMOVED", "PARTNER_APP_UNINSTALLED"}
 _DECIDED = ("account_review_update", "phone_number_name_update")
 _WORDS = dict.fromkeys(_DECIDED, "decision") | {"business_username_update": "status"}
 
 
 class _News(msgspec.Struct, forbid_unknown_fields=True):
-    """`event` picks the example, and is Meta's word for what happened; `value` goes over the example."""
+    """`event` picks the example, and is Meta's word for what happened; `value` goes over the example.
+
+    `phone_number_id` names the number, and so the WABA, that it is about; left out: the first.
+    """
 
     field: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
     event: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
     value: Json = {}
+    phone_number_id: str | None = None
 
 
 class Account:
@@ -39,13 +44,26 @@ class Account:
     async def tell(self, request: Request) -> Response:
         """Send one field; answer with what was told, and whether the app is subscribed to it."""
         news = await levers.read(request, _News)
-        value = example(self._world.identity, news.field, news.event, self._world.now()) | news.value
+        if news.phone_number_id not in {None, *self._world.book.numbers}:
+            raise levers.MistakeError("phone_number_id is no number of a business")
+        seen = self._world.seen_from(news.phone_number_id)
+        value = example(seen, news.field, news.event, self._world.now()) | news.value
         if not value:
             raise levers.MistakeError(f"there is no example of {news.field}; give its value")
         partner = str(value.get("event", "")).startswith("PARTNER_")
-        self._courier.post(news.field, value, self._world.identity.business_id if partner else None)
-        subscribed = self._world.callback_for(news.field) is not None
+        # Whose partner we are no longer still hears that it is so, and so it is told before it is done.
+        subscribed = bool(self._world.targets(news.field, seen))
+        self._courier.post(news.field, value, seen.business_id if partner else None, seen=seen)
+        if news.field == "account_update" and value.get("event") in _PARTINGS:
+            self._part(seen, value.get("waba_info", {}), value["event"])
         return levers.answer({"field": news.field, "value": value, "subscribed": subscribed})
+
+    def _part(self, seen: Identity, info: Json, event: str) -> None:
+        """End the tokens: of one app that was uninstalled, of every app of a partner that was removed."""
+        waba_id = str(info.get("waba_id", seen.waba_id))
+        app_id = str(info.get("partner_app_id", seen.app_id)) if event == "PARTNER_APP_UNINSTALLED" else None
+        registry.remove_partner(self._world.book, waba_id, app_id)
+        self._world.touch()
 
 
 def example(identity: Identity, field: str, event: str | None, at: float) -> Json:

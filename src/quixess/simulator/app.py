@@ -13,19 +13,26 @@ from starlette.routing import Mount, Route
 
 from quixess.simulator import (
     account,
+    businesses,
     coexistence,
     control,
     encoding,
     errors,
     gate,
     graph,
+    histories,
     levers,
+    library,
     media,
     messages,
     mint,
+    oauth,
+    ownership,
     page,
     phones,
     statuses,
+    subscriptions,
+    usage,
 )
 from quixess.simulator.progress import Progress
 from quixess.simulator.webhooks import Courier
@@ -45,6 +52,7 @@ def build(world: World) -> Starlette:
     @asynccontextmanager
     async def live(_app: Starlette) -> AsyncIterator[None]:
         await courier.open()
+        progress.resume()
         try:
             yield
         finally:
@@ -54,11 +62,15 @@ def build(world: World) -> Starlette:
     files = media.Media(world)
     meta = messages.Messages(world, progress, closing).routes()
     meta += files.routes()
-    meta += graph.Graph(world, courier, progress).routes()
+    meta += _managing(world, courier, progress)
     ours = [*_levers(world, courier, progress, files), *page.routes(), *files.own_routes()]
     app = Starlette(
         routes=[*ours, Mount(VERSION, routes=meta), *meta],
-        middleware=[Middleware(gate.OwnPagesOnly, levers=_OURS)],
+        middleware=[
+            Middleware(gate.OwnPagesOnly, levers=_OURS),
+            Middleware(usage.Usage, world=world),
+            Middleware(media.AnotherHost, world=world),
+        ],
         lifespan=live,
         max_body_size=LARGEST_BODY,
         exception_handlers={
@@ -71,10 +83,18 @@ def build(world: World) -> Starlette:
     return app
 
 
+def _managing(world: World, courier: Courier, progress: Progress) -> list[Route]:
+    subscribing = subscriptions.Subscriptions(world, courier)
+    owning = ownership.Ownership(world, subscribing)
+    routes = oauth.OAuth(world).routes() + subscribing.routes() + owning.routes() + histories.Histories(world).routes()
+    routes += library.Library(world, courier, progress).routes()
+    return routes + graph.Graph(world, owning).routes()
+
+
 def _levers(world: World, courier: Courier, progress: Progress, files: media.Media) -> list[Route]:
     routes = phones.Phones(world, courier, progress, files.told).routes()
     routes += coexistence.Coexistence(world, courier, files.told).routes()
-    routes += account.Account(world, courier).routes()
+    routes += account.Account(world, courier).routes() + businesses.Businesses(world).routes()
     routes += statuses.Statuses(world, courier).routes()
     return routes + control.Control(world, courier, progress).routes()
 

@@ -1,6 +1,6 @@
 """A customer's call: `connect` when it rings, `terminate` when it is over."""
 
-from quixess.simulator import mint, payloads
+from quixess.simulator import payloads
 from quixess.simulator.model import Identity, Json, Phone
 
 FIELD = "calls"
@@ -14,8 +14,8 @@ _SDP = (
 class Call:
     """One call from `phone`, begun `at` (Unix seconds). `payload` is what a call button carried."""
 
-    def __init__(self, identity: Identity, phone: Phone, at: float, payload: str | None) -> None:
-        self.wacid = mint.wacid()
+    def __init__(self, identity: Identity, phone: Phone, at: float, payload: str | None, wacid: str) -> None:
+        self.wacid = wacid
         self._identity = identity
         self._phone = phone
         self._at = at

@@ -75,7 +75,8 @@ class Coexistence:
         phone = self._world.phone(levers.phone(request))
         said = inbound.read(await levers.read(request, Json), self._shelf)
         told = {"from": self._known.display_phone_number, "to": phone.number} | self._message(phone, said, age_s=0)
-        self._courier.post("smb_message_echoes", payloads.value(self._known, message_echoes=[told]))
+        known = {"contacts": [payloads.contact(phone)]} if phone.user_id else {}
+        self._courier.post("smb_message_echoes", payloads.value(self._known, **known, message_echoes=[told]))
         return levers.answer({"wamid": told["id"]}, 201)
 
     async def sync(self, request: Request) -> Response:
@@ -138,5 +139,6 @@ class Coexistence:
 
     def _message(self, phone: Phone, said: inbound.Said, age_s: int) -> Json:
         content = {} if said.content is None else {said.type: said.content}
-        head = {"id": mint.wamid(phone.number, inbound=False), "timestamp": str(int(self._world.now()) - age_s)}
+        wamid = mint.wamid(phone.number, self._world.draws.source(f"old:{phone.number}"), inbound=False)
+        head = {"id": wamid, "timestamp": str(int(self._world.now()) - age_s)}
         return head | {"type": said.type} | content | said.beside

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quixess.simulator import levers, mint, model, outcomes, templates, verdicts
+from quixess.simulator import levers, model, outcomes, templates, verdicts
 from quixess.simulator.model import Json, Template
 from quixess.simulator.progress import Progress
 from quixess.simulator.webhooks import Courier
@@ -60,13 +60,14 @@ class Control:
 
     async def world(self, request: Request) -> Response:
         """Everything one needs to connect to this Meta: ids, secrets, tokens, the callback."""
-        known, callback = self._world.identity, self._world.subscription
+        known = self._world.identity
+        callback = self._world.book.apps[known.app_id].subscription
         shown = msgspec.to_builtins(known) | {
             "base_url": str(request.base_url).rstrip("/"),
             "app_access_token": known.app_access_token,
             "callback_url": callback.callback_url if callback else None,
             "fields": callback.fields if callback else [],
-            "subscribed": self._world.subscribed,
+            "subscribed": known.app_id in self._world.book.wabas[known.waba_id].apps,
             "settings": msgspec.to_builtins(self._world.settings),
         }
         return levers.answer(shown)
@@ -90,18 +91,16 @@ class Control:
         """POST changes the levers it names and leaves the others."""
         if request.method == "POST":
             asked = msgspec.to_builtins(self._world.settings) | await levers.read(request, Json)
-            self._world.settings = levers.convert(asked, model.Settings)
+            self._world.settings = _checked(levers.convert(asked, model.Settings))
             self._world.touch()
+            self._progress.clock_moved()
         return levers.answer(msgspec.to_builtins(self._world.settings))
 
     async def faults(self, request: Request) -> Response:
         """POST scripts one more; both answer with those that wait, in the order in which they will be used."""
         if request.method == "POST":
             fault = await levers.read(request, model.Fault)
-            try:
-                outcomes.named(fault.outcome)
-            except ValueError as wrong:
-                raise levers.MistakeError(str(wrong)) from wrong
+            _must_be_outcome(fault.outcome)
             fault.to = levers.digits(fault.to) if fault.to else None
             self._world.faults.append(fault)
         return levers.answer({"data": msgspec.to_builtins(self._world.faults)})
@@ -111,7 +110,7 @@ class Control:
         form = await levers.read(request, _TemplateForm)
         known = self._world.templates.get((form.name, form.language))
         before = known.status if known else None
-        template = _changed(known, form) if known else _new(form)
+        template = _changed(known, form) if known else _new(form, templates.fresh_id(self._world.draws))
         self._world.put_template(template)
         if form.review:
             template.status = model.TemplateStatus.PENDING
@@ -132,6 +131,7 @@ class Control:
             del self._world.templates[key]
         self._world.touch()
         self._courier.post(field, value)
+        self._progress.watch(template)
         return levers.answer(templates.listed(template))
 
     async def post_webhook(self, request: Request) -> Response:
@@ -156,14 +156,30 @@ class Control:
         return levers.answer({"success": True})
 
 
-def _new(form: _TemplateForm) -> Template:
+def _checked(settings: model.Settings) -> model.Settings:
+    """Return the settings; raises MistakeError for an outcome or a phone that is none, and for chances above 1."""
+    for outcome in settings.chances:
+        _must_be_outcome(outcome)
+    if sum(settings.chances.values()) > 1:
+        raise levers.MistakeError("chances: the shares add up to more than 1")
+    for phone in settings.allowed_recipients or ():
+        levers.digits(phone)
+    return settings
+
+
+def _must_be_outcome(name: str) -> None:
+    try:
+        outcomes.named(name)
+    except ValueError as wrong:
+        raise levers.MistakeError(str(wrong)) from wrong
+
+
+def _new(form: _TemplateForm, template_id: str) -> Template:
     category = form.category or model.Category.UTILITY
     if form.components is None and category is not model.Category.AUTHENTICATION:
         raise levers.MistakeError("a new template needs components")
     body = {"name": form.name, "language": form.language, "category": category.value}
-    made = templates.create(
-        body | {"components": form.components or templates.PRESET}, mint.digits(mint.source(None), 16)
-    )
+    made = templates.create(body | {"components": form.components or templates.PRESET}, template_id)
     made.parameter_format = form.parameter_format or made.parameter_format
     made.status = form.status or model.TemplateStatus.APPROVED
     made.rejected_reason = form.rejected_reason or made.rejected_reason

@@ -89,7 +89,18 @@ CATALOGUE: dict[int, Known] = {
     132016: Known(400, "Template is disabled"),
     132018: Known(400, "There's an issue with the parameters in your template"),
     133004: Known(503, "Server is temporarily unavailable", transient=True),
+    133000: Known(500, "Incomplete deregistration", "A previous deregistration attempt has not completed."),
+    133005: Known(400, "Two step verification PIN mismatch"),
+    133006: Known(400, "Phone number re-verification needed", "Phone number needs to be verified before registering."),
+    133008: Known(400, "Too many two step verification PIN guesses"),
+    133009: Known(400, "Two step verification PIN guessed too fast"),
     133010: Known(400, "Account not registered"),
+    133015: Known(
+        400, "Please wait a few minutes before attempting to register this phone number", "Deletion is not complete."
+    ),
+    133016: Known(
+        400, "Account register deregister rate limit exceeded", "More than 10 attempts were made within 72 hours."
+    ),
     135000: Known(400, "Generic user error"),
     137000: Known(400, "Recipient identity key hash mismatch"),
     2593109: Known(400, "History sync is turned off by the business from the WhatsApp Business App"),
@@ -115,6 +126,7 @@ class GraphError(Exception):
         self.status = status
         self.code = code
         self.message = message
+        self.subcode = subcode
         self._extra: model.Json = {}
         if code >= _FIRST_MESSAGING_CODE or details:
             self._extra["error_data"] = {"messaging_product": "whatsapp", "details": details or message}
@@ -176,6 +188,27 @@ def duplicate_template(language: str) -> GraphError:
     title = "Content in This Language Already Exists"
     text = f"There is already {language} content for this template. You can create a new template."
     return GraphError(400, 100, "Invalid parameter", subcode=2388024, user=(title, text))
+
+
+def blocked_template(language: str) -> GraphError:
+    """Refuse a name that was deleted less than 30 days ago."""
+    title = "Message Template Language Is Being Deleted"
+    text = (
+        f"New {language} content can't be added while the existing {language} content is being deleted. "
+        "Try again in 4 weeks or create a new message template."
+    )
+    return GraphError(400, 100, "Invalid parameter", subcode=2388023, user=(title, text))
+
+
+def too_many_templates(limit: int) -> GraphError:
+    title = "Message Template Limit Exceeded"
+    text = f"This WhatsApp Business Account already has {limit} message templates, which is its limit."
+    return GraphError(400, 100, "Invalid parameter", subcode=2388019, user=(title, text))
+
+
+def unchangeable_template(text: str) -> GraphError:
+    """Say why Meta lets nobody change or remove this template now."""
+    return GraphError(400, 100, "Invalid parameter", user=("Message Template Can't Be Changed", text))
 
 
 def callback_refused(reason: str) -> GraphError:

@@ -16,6 +16,11 @@ from quixess.simulator.model import Json
 Shelf = Callable[[str], Json | None]
 _FLAGS: dict[str, Json] = {"audio": {"voice": False}, "sticker": {"animated": False}}
 _QUOTING = {"button", "button_reply", "list_reply", "nfm_reply"}
+_WORDS_OF_META = {
+    "user_changed_number": "User changed to another number",
+    "user_changed_user_id": "User changed to another user id",
+    "customer_identity_changed": "The user's identity has changed",
+}
 _NOT_SUPPORTED = {
     "code": 131051,
     "title": "Message type unknown",
@@ -83,6 +88,8 @@ def _content(kind: str, given: Any, shelf: Shelf) -> Any:
             checked = {"payload": checked["text"]} | checked
         case "edit":
             checked["message"] = _edited(checked["message"], shelf)
+        case "system" if checked:
+            checked = {"body": _WORDS_OF_META[checked["type"]]} | checked
     return checked
 
 

@@ -1,7 +1,7 @@
 """Files at Meta: uploads, the five-minute URLs that want the token, and the levers that make a download go wrong.
 
-A second host is not to be had in one process, so the bytes lie under a path of their own, `/_media/…`. What is here is
-in memory only: a restart forgets every file.
+At Meta the bytes lie on another host than the Graph API: here on a port of their own, where the simulator was given
+one, and under a path of their own, `/_media/…`.
 """
 
 import base64
@@ -17,9 +17,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from quixess.simulator import encoding, errors, gate, levers, mint, resets
+from quixess.simulator import encoding, errors, gate, levers, mint, resets, tokens
 from quixess.simulator.model import File, Json, MediaFault
 from quixess.simulator.world import World
 
@@ -96,9 +96,7 @@ class Media:
 
     async def upload(self, request: Request) -> Response:
         """Take a file of the business (multipart); raises GraphError 100 for a wrong type, 131053 for its size."""
-        gate.admit_user(request, self._world)
-        if request.path_params["node"] != self._world.identity.phone_number_id:
-            raise errors.unknown_object("post", request.path_params["node"])
+        gate.number(request, self._world, tokens.MESSAGING)
         form = _multipart(request.headers.get("content-type", ""), await request.body())
         if form.get("messaging_product", (b"", None, None))[0] != b"whatsapp":
             raise errors.parameter("The parameter messaging_product is required.")
@@ -111,15 +109,20 @@ class Media:
 
     async def node(self, request: Request) -> Response:
         """Tell where a file lies, or delete it."""
-        gate.admit_user(request, self._world)
+        token = gate.admit_user(request, self._world, tokens.MESSAGING)
         file = self._world.files[request.path_params["node"]]
-        asked = request.query_params.get("phone_number_id", self._world.identity.phone_number_id)
+        asked = self._world.book.numbers.get(
+            request.query_params.get("phone_number_id", self._world.identity.phone_number_id)
+        )
         lives_s = _INBOUND_LIVES_S if file.inbound else _UPLOAD_LIVES_S
-        if asked != self._world.identity.phone_number_id or self._world.now() > file.at + lives_s:
+        reached = asked is not None and asked.waba_id in token.waba_ids
+        if not reached or self._world.now() > file.at + lives_s:
             raise errors.unknown_object(request.method, file.id)
         if request.method == "DELETE":
             del self._world.files[file.id]
+            self._world.touch()
             return encoding.answer({"success": True})
+        file.base_url = self._base(request)
         return encoding.answer(
             {
                 "url": self._url(file),
@@ -134,7 +137,7 @@ class Media:
     async def download(self, request: Request) -> Response:
         """Give the bytes to whoever has the token and a URL that is not too old; 401 and 404 otherwise."""
         try:
-            gate.admit_user(request, self._world)
+            gate.admit_user(request, self._world, tokens.MESSAGING)
         except errors.GraphError:
             return HTMLResponse(_SORRY, 401)
         asked = request.query_params
@@ -167,16 +170,22 @@ class Media:
 
     def _keep(self, request: Request, data: bytes, mime_type: str, filename: str | None, *, inbound: bool) -> File:
         file = File(
-            id=mint.digits(mint.source(None), 16),
+            id=mint.digits(self._world.draws.source("media"), 16),
             data=data,
             mime_type=mime_type,
             filename=filename,
             inbound=inbound,
             at=self._world.now(),
-            base_url=f"{request.url.scheme}://{request.url.netloc}",
+            base_url=self._base(request),
         )
         self._world.files[file.id] = file
+        self._world.touch()
         return file
+
+    def _base(self, request: Request) -> str:
+        """Return where the bytes are, for whoever came by this host name."""
+        port = self._world.media_port
+        return str(request.url.replace(path="", query="", **({} if port is None else {"port": port})))
 
     def _url(self, file: File) -> str:
         ends = str(int(self._world.now()) + _URL_LIVES_S)
@@ -196,6 +205,21 @@ class Media:
                     self._world.media_faults.remove(fault)
                 return fault
         return None
+
+
+class AnotherHost:
+    """Keeps the port of files and the port of everything else apart, if there are two."""
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app = app
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        port = self._world.media_port
+        astray = (
+            port is not None and scope["type"] == "http" and (scope["server"][1] == port) != (scope["path"] == _PATH)
+        )
+        await (Response(status_code=404) if astray else self._app)(scope, receive, send)
 
 
 class _Cut(Response):

@@ -4,6 +4,7 @@ import base64
 import random
 import secrets
 import string
+from datetime import UTC, datetime
 
 from quixess.simulator import model
 
@@ -15,8 +16,8 @@ def identity(source: random.Random) -> model.Identity:
     return model.Identity(
         app_id=digits(source, 16),
         app_secret=source.randbytes(16).hex(),
-        verify_token=_text(source, 32),
-        access_token="EAAJ" + _text(source, 180),
+        verify_token=text(source, 32),
+        access_token=token(source),
         system_user_id=digits(source, 17),
         business_id=digits(source, 16),
         waba_id=digits(source, 15),
@@ -36,9 +37,23 @@ def digits(source: random.Random, length: int) -> str:
     return source.choice("123456789") + "".join(source.choices(string.digits, k=length - 1))
 
 
-def wamid(phone: str, *, inbound: bool) -> str:
+def token(source: random.Random) -> str:
+    return "EAAJ" + text(source, 180)
+
+
+def text(source: random.Random, length: int) -> str:
+    """Draw letters and digits."""
+    return "".join(source.choices(_ALPHANUMERIC, k=length))
+
+
+def graph_time(at: float) -> str:
+    """Write Unix seconds as Graph does: `2026-01-05T10:00:00+0000`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S+0000")
+
+
+def wamid(phone: str, source: random.Random, *, inbound: bool) -> str:
     """Make a message id with the inner shape of Meta's: it carries the phone number, and a random hex id."""
-    tail = secrets.token_hex(9).upper().encode()
+    tail = source.randbytes(9).hex().upper().encode()
     number = phone.encode()
     kind = b"\x12" if inbound else b"\x11"
     raw = b"\x1c\x18" + bytes([len(number)]) + number
@@ -46,22 +61,14 @@ def wamid(phone: str, *, inbound: bool) -> str:
     return "wamid." + base64.b64encode(raw).decode()
 
 
-def wacid() -> str:
+def wacid(source: random.Random) -> str:
     """Make the id of a call."""
-    return "wacid." + base64.b64encode(secrets.token_bytes(24)).decode()
+    return "wacid." + base64.b64encode(source.randbytes(24)).decode()
 
 
-def conversation() -> str:
-    return secrets.token_hex(16)
+def conversation(source: random.Random) -> str:
+    return source.randbytes(16).hex()
 
 
 def trace_id() -> str:
     return "A" + secrets.token_urlsafe(16)
-
-
-def challenge() -> str:
-    return digits(secrets.SystemRandom(), 10)
-
-
-def _text(source: random.Random, length: int) -> str:
-    return "".join(source.choices(_ALPHANUMERIC, k=length))

@@ -9,6 +9,8 @@ Json = dict[str, Any]
 
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Tier = Literal["TIER_250", "TIER_2K", "TIER_10K", "TIER_100K", "TIER_UNLIMITED"]
 
 
 RejectedReason = Literal[
@@ -85,8 +87,50 @@ class Template(msgspec.Struct, kw_only=True):
     parameter_format: str = "POSITIONAL"
     rejected_reason: str = "NONE"
     quality: str = "UNKNOWN"
+    quality_at: int = 0
     correct_category: Category | None = None
     message_send_ttl_seconds: int | None = None
+    previous_category: Category | None = None
+    pauses: int = 0
+    paused_until: float | None = None
+    category_due: float | None = None
+    edits: list[float] = []
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A name that may not be used again in that language until `until` (Unix seconds): it was deleted."""
+
+    name: str
+    language: str
+    until: float
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A status still to be told, at that time of the real clock; `error` is the code of a failure."""
+
+    tick: Tick
+    at: float
+    error: int | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One `changes[]` item of a webhook. `at` (Unix seconds) becomes `entry.time`, which fields about chats have not.
+
+    `account` is the entry's id: the WABA, or a business whose partner we are.
+    """
+
+    field: str
+    value: Json
+    at: int
+    account: str
+
+
+class Unsent(msgspec.Struct, frozen=True):
+    """A change that this address has not taken yet; `app_id` says whose secret signs it."""
+
+    url: str
+    change: Change
+    app_id: str
 
 
 class Button(msgspec.Struct):
@@ -97,10 +141,21 @@ class Button(msgspec.Struct):
     url: str | None = None
 
 
+class StatusEvent(msgspec.Struct):
+    """A status of a send, and what became of its webhook (Meta's `webhook_update_state`; None: nobody wanted it)."""
+
+    tick: Tick
+    at: float
+    webhook: Literal["PENDING", "DELIVERED", "FAILED", "RETRYING"] | None = None
+    url: str | None = None
+    app_id: str | None = None
+
+
 class Message(msgspec.Struct, kw_only=True):
     """One bubble. `secret` marks an authentication send: its words live in memory only.
 
-    `content` is Meta's object of a free-form send, `quoted` the wamid it answers.
+    `content` is Meta's object of a free-form send, `quoted` the wamid it answers. `number_id` is the number of the
+    business (None: the first), `events` what `message_history` tells.
     """
 
     wamid: str
@@ -121,13 +176,18 @@ class Message(msgspec.Struct, kw_only=True):
     content: Any = None
     quoted: str | None = None
     error: int | None = None
+    due: list[Due] = []
     in_window: bool = False
     secret: bool = False
     forgotten: bool = False
+    number_id: str | None = None
+    events: list[StatusEvent] = []
 
 
 class Phone(msgspec.Struct):
-    """A customer's phone. `number` is digits; `last_inbound_at` opened the 24 h window.
+    """A customer's phone. `number` is digits; `last_inbound_at` opened the 24 h window with the first number.
+
+    `heard_by` is the same for every other number of the business, by its id.
 
     With `hide_phone` Meta tells the business the `user_id` only, as it does of people with a username.
     """
@@ -139,6 +199,7 @@ class Phone(msgspec.Struct):
     parent_user_id: str | None = None
     username: str | None = None
     hide_phone: bool = False
+    heard_by: dict[str, float] = {}
 
 
 class Subscription(msgspec.Struct):
@@ -150,7 +211,7 @@ class Subscription(msgspec.Struct):
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
-    """The levers. Status delays count from acceptance."""
+    """The levers. Status delays count from acceptance; a limit of 0 is none."""
 
     sent_ms: Milliseconds = 150
     delivered_ms: Milliseconds = 600
@@ -158,13 +219,46 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True):
     auto_read: bool = True
     review_delay_ms: Milliseconds = 3000
     review_rejects: RejectedReason | None = None
+    review_category: Category | None = None
     ring_ms: Milliseconds = 2000
+    held_ms: Milliseconds = 3000
     batch_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     batch_wait_ms: Milliseconds = 50
     slow_answer_s: Seconds = 30.0
     retry_first_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 1000
+    retry_for_s: Annotated[float, msgspec.Meta(ge=0, le=604_800)] = 900.0
+    rebatch_retries: bool = False
+    duplicate_share: Share = 0.0
+    reorder: bool = False
+    chances: dict[str, Share] = {}
+    messages_per_second: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 80
+    pair_limit: bool = True
+    messaging_limit: Tier = "TIER_250"
+    allowed_recipients: list[str] | None = None
+    management_calls_per_hour: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 5000
+    templates_per_hour: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 100
+    template_limit: Annotated[int, msgspec.Meta(ge=0, le=6000)] = 250
     webhook_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=120)] = 10.0
     clock_offset_s: Annotated[float, msgspec.Meta(ge=-3_000_000_000, le=3_000_000_000)] = 0.0
+
+
+class SignupCode(msgspec.Struct, kw_only=True):
+    """What the browser gets at the end of Embedded Signup: 30 seconds long, once, worth a token."""
+
+    app_id: str
+    business_id: str
+    waba_ids: list[str]
+    scopes: list[str]
+    lives_s: float
+    ends_at: float
+    used: bool = False
+
+
+class Verification(msgspec.Struct):
+    """The six digits that were sent to a number, and until when they are good."""
+
+    code: str
+    ends_at: float
 
 
 class Fault(msgspec.Struct, forbid_unknown_fields=True):
@@ -176,7 +270,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class File(msgspec.Struct, kw_only=True):
-    """A file that Meta keeps: a customer's, or one that the business uploaded. In memory only."""
+    """A file that Meta keeps: a customer's, or one that the business uploaded. `base_url` is where its bytes are."""
 
     id: str
     data: bytes

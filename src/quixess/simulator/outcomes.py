@@ -22,13 +22,15 @@ class Answer(StrEnum):
 class Outcome:
     """`refuse`: code answered at once, nothing accepted. `fail`: code of a later `failed` status.
 
-    `ticks`: the statuses to send; None means sent, delivered and, with `auto_read`, read.
+    `ticks`: the statuses to send; None means sent, delivered and, with `auto_read`, read. With `fail` they come first.
+    `held`: the `message_status` of a template's answer, in the place of `accepted`; everything comes `held_ms` later.
     """
 
     answer: Answer = Answer.PROMPT
     refuse: int | None = None
     fail: int | None = None
     ticks: tuple[Tick, ...] | None = None
+    held: str | None = None
 
 
 ORDINARY = Outcome()
@@ -37,6 +39,11 @@ _NAMED: dict[str, Outcome] = {
     "ok": ORDINARY,
     "http_500": Outcome(refuse=131000),
     "no_status": Outcome(ticks=()),
+    "dropped": Outcome(ticks=(Tick.SENT,)),
+    "delivered_and_failed": Outcome(ticks=(Tick.SENT, Tick.DELIVERED), fail=131026),
+    "held": Outcome(held="held_for_quality_assessment"),
+    "held_then_dropped": Outcome(held="held_for_quality_assessment", fail=132015),
+    "paused": Outcome(held="paused", fail=132015),
     "never_read": Outcome(ticks=(Tick.SENT, Tick.DELIVERED)),
     "read_without_delivered": Outcome(ticks=(Tick.SENT, Tick.READ)),
     "played": Outcome(ticks=(Tick.SENT, Tick.DELIVERED, Tick.READ, Tick.PLAYED)),

@@ -1,13 +1,13 @@
 """`/_sim/phones/…`: the customers. Who they are, what they write, whom they call."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quixess.simulator import calls, inbound, levers, payloads
+from quixess.simulator import calls, inbound, levers, mint, payloads
 from quixess.simulator.model import Json, Message
 from quixess.simulator.progress import Progress
 from quixess.simulator.webhooks import Courier
@@ -29,6 +29,7 @@ class _Ring(msgspec.Struct, forbid_unknown_fields=True):
     answered: bool = False
     duration_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)] = 60
     payload: str | None = None
+    phone_number_id: str | None = None
 
 
 class Phones:
@@ -78,11 +79,13 @@ class Phones:
     async def write(self, request: Request) -> Response:
         """Send any message from the phone."""
         number = levers.phone(request)
-        said = inbound.read(await levers.read(request, Json), self._shelf)
+        body = await levers.read(request, Json)
+        to = self._number(body.pop("phone_number_id", None))
+        said = inbound.read(body, self._shelf)
         quoted = self._quoted(said.reply_to)
-        message = self._world.receive(number, said.text, said.name, said.type)
+        message = self._world.receive(number, said.text, said.name, said.type, to)
         phone = self._world.phone(number)
-        value = payloads.inbound(self._world.identity, phone, message, said, quoted)
+        value = payloads.inbound(self._world.seen_from(to), phone, message, said, quoted)
         self._courier.post(payloads.MESSAGES, value)
         if said.type == "system" and said.content and said.content["type"] == "user_changed_user_id":
             phone.user_id = said.content["user_id"]
@@ -95,11 +98,18 @@ class Phones:
         """Ring the business. The webhook of the end follows after `ring_ms`, with times if it was answered."""
         asked = await levers.read(request, _Ring)
         phone = self._world.phone(levers.phone(request))
-        phone.last_inbound_at = self._world.now()
-        self._world.touch()
-        call = calls.Call(self._world.identity, phone, phone.last_inbound_at, asked.payload)
+        to = self._number(asked.phone_number_id)
+        at = self._world.hear_from(phone.number, to)
+        wacid = mint.wacid(self._world.draws.source("call"))
+        call = calls.Call(self._world.seen_from(to), phone, at, asked.payload, wacid)
         self._progress.ring(call, asked.duration_s if asked.answered else None)
         return levers.answer({"wacid": call.wacid}, 201)
+
+    def _number(self, asked: Any) -> str | None:
+        """Return the business number that is meant (None: the first); raises MistakeError."""
+        if asked is None or (isinstance(asked, str) and asked in self._world.book.numbers):
+            return asked
+        raise levers.MistakeError("phone_number_id is no number of a business")
 
     def _quoted(self, wamid: str | None) -> Message | None:
         quoted = self._world.messages.get(wamid) if wamid else None
@@ -126,6 +136,6 @@ class Phones:
 def _bubble(message: Message) -> Json:
     """Show a message to people and tests: no internal marks, time as RFC 3339."""
     shown: Json = msgspec.to_builtins(message)
-    for inner in ("secret", "in_window", "phone"):
+    for inner in ("secret", "in_window", "phone", "events", "due"):
         del shown[inner]
     return shown | {"at": levers.instant(message.at)}

@@ -1,11 +1,13 @@
-"""What happens by itself after a send or a template: ticks and reviews, each told by webhook."""
+"""What happens by itself after a send or a template: ticks, reviews, ends of pauses, each told by webhook."""
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from quixess.simulator import calls, payloads, verdicts
-from quixess.simulator.model import Message, Phone, Template, TemplateStatus, Tick
+from quixess.simulator.model import Due, Message, Phone, Template, TemplateStatus, Tick
 from quixess.simulator.outcomes import Outcome
 from quixess.simulator.webhooks import Courier
 from quixess.simulator.world import World
@@ -15,21 +17,34 @@ _ALL = (Tick.SENT, Tick.DELIVERED, Tick.READ)
 
 
 class Progress:
-    """Runs the timers. They count real time, whatever the world's clock says."""
+    """Runs the timers. Ticks, reviews and calls count real time; pauses and announcements the world's clock."""
 
     def __init__(self, world: World, courier: Courier) -> None:
         self._world = world
         self._courier = courier
         self._tasks: set[asyncio.Task[None]] = set()
+        self._clock_moved = asyncio.Event()
+
+    def resume(self) -> None:
+        """Take up what an earlier run left undone."""
+        for message in self._world.sends():
+            if message.due:
+                self._spawn(self._go(message))
+        for template in self._world.templates.values():
+            if template.status is TemplateStatus.PENDING:
+                self.review(template)
+            self.watch(template)
 
     def begin(self, message: Message, outcome: Outcome) -> None:
         """Let an accepted message go its way: sent, delivered, read, or failed."""
-        self._spawn(self._go(message, self._timeline(message, outcome)))
+        message.due = self._timeline(message, outcome)
+        if message.due:
+            self._spawn(self._go(message))
 
     async def at_once(self, message: Message, outcome: Outcome) -> None:
         """Do the same without delays; returns when every webhook was tried once."""
-        timeline = self._timeline(message, outcome)
-        await self._go(message, [(tick, 0, error) for tick, _, error in timeline])
+        message.due = [Due(one.tick, 0, one.error) for one in self._timeline(message, outcome)]
+        await self._go(message)
 
     def review(self, template: Template) -> None:
         """Tell the status of a new template; a pending one is decided after `review_delay_ms`."""
@@ -37,6 +52,18 @@ class Progress:
 
     def announce(self, template: Template) -> None:
         self._courier.post(verdicts.STATUS_FIELD, verdicts.status(template, self._world.now()))
+
+    def watch(self, template: Template) -> None:
+        """End a pause, or make an announced change of category, when its time has come on the world's clock."""
+        if template.paused_until is not None:
+            self._spawn(self._when(template, lambda: template.paused_until, verdicts.unpause))
+        if template.category_due is not None:
+            self._spawn(self._when(template, lambda: template.category_due, verdicts.recategorise))
+
+    def clock_moved(self) -> None:
+        """Look at the world's clock again."""
+        self._clock_moved.set()
+        self._clock_moved = asyncio.Event()
 
     def ring(self, call: calls.Call, duration_s: int | None) -> None:
         """Tell a call, and after `ring_ms` its end; `duration_s` None: nobody answered."""
@@ -58,42 +85,47 @@ class Progress:
             task.cancel()
         return cancelled
 
-    def _timeline(self, message: Message, outcome: Outcome) -> list[tuple[Tick, int, int | None]]:
-        """(tick, milliseconds after acceptance, error code) in order."""
+    def _timeline(self, message: Message, outcome: Outcome) -> list[Due]:
+        """List what is to be told, in order."""
         if outcome.ticks == ():
             return []
-        settings = self._world.settings
+        settings, accepted = self._world.settings, time.time()
+        if outcome.held is not None and message.type == "template":
+            accepted += settings.held_ms / 1000
         late = message.category is None and not message.in_window
-        fail = outcome.fail or (_REENGAGEMENT if late else None)
-        if fail is not None:
-            return [(Tick.FAILED, settings.sent_ms, fail)]
-        ticks = outcome.ticks
-        if ticks is None:
-            ticks = _ALL[: 3 if settings.auto_read else 2]
-        if message.type == "reaction":  # of reactions Meta tells nothing else
-            ticks = (Tick.SENT,)
         delays = {
+            Tick.FAILED: settings.delivered_ms if outcome.ticks else settings.sent_ms,
             Tick.SENT: settings.sent_ms,
             Tick.DELIVERED: settings.delivered_ms,
             Tick.READ: settings.read_ms,
             Tick.PLAYED: settings.read_ms,
         }
-        return [(tick, delays[tick], None) for tick in ticks]
+        fail = outcome.fail or (_REENGAGEMENT if late else None)
+        ticks = outcome.ticks or (() if fail else _ALL[: 3 if settings.auto_read else 2])
+        if late:
+            ticks = ()
+        elif message.type == "reaction":  # of reactions Meta tells nothing else
+            ticks = () if fail else (Tick.SENT,)
+        due = [Due(tick, accepted + delays[tick] / 1000) for tick in ticks]
+        return due + ([Due(Tick.FAILED, accepted + delays[Tick.FAILED] / 1000, fail)] if fail else [])
 
-    async def _go(self, message: Message, timeline: list[tuple[Tick, int, int | None]]) -> None:
-        clock = asyncio.get_running_loop()
-        accepted = clock.time()
-        for tick, after_ms, error in timeline:
-            await asyncio.sleep(max(0.0, accepted + after_ms / 1000 - clock.time()))
-            await self._tell(message, tick, error)
+    async def _go(self, message: Message) -> None:
+        while message.due:
+            next_one = message.due[0]
+            await asyncio.sleep(max(0.0, next_one.at - time.time()))
+            tried = self._tell(message, next_one.tick, next_one.error)
+            del message.due[0]
+            if not self._world.settings.reorder:
+                await tried
 
-    async def _tell(self, message: Message, tick: Tick, error: int | None) -> None:
-        """Tell, and wait for the first attempt, so that the ticks of one message leave in order."""
+    def _tell(self, message: Message, tick: Tick, error: int | None) -> asyncio.Future[Any]:
+        """Tell a tick. Whoever waits for the first attempt lets the ticks of one message leave in order."""
         billed = tick is Tick.SENT or (tick in {Tick.DELIVERED, Tick.READ} and message.status is not Tick.DELIVERED)
         self._world.advance(message, tick, error)
         phone = self._world.phones.get(message.phone) or Phone(number=message.phone)
-        value = payloads.status(self._world.identity, phone, message, tick, at=self._world.now(), billed=billed)
-        await self._courier.post(payloads.MESSAGES, value)
+        seen = self._world.seen_from(message.number_id)
+        value = payloads.status(seen, phone, message, tick, at=self._world.now(), billed=billed)
+        return self._courier.post(payloads.MESSAGES, value)
 
     async def _review(self, template: Template) -> None:
         if template.status is TemplateStatus.PENDING:
@@ -101,6 +133,22 @@ class Progress:
             if not self._world.decide(template):
                 return
         self.announce(template)
+
+    async def _when(
+        self,
+        template: Template,
+        due: Callable[[], float | None],
+        change: Callable[[Template, float], tuple[str, dict[str, Any]]],
+    ) -> None:
+        """Make a change when it is due, unless it was called off or put off meanwhile."""
+        wanted = due()
+        while wanted is not None and (wait_s := wanted - self._world.now()) > 0:
+            moved = self._clock_moved
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(moved.wait(), wait_s)
+        if due() == wanted:
+            self._courier.post(*change(template, self._world.now()))
+            self._world.touch()
 
     async def _ring(self, call: calls.Call, duration_s: int | None) -> None:
         await self._courier.post(calls.FIELD, call.connect())

@@ -26,6 +26,7 @@ _SENT_AS = {
     "CATALOG": ("catalog", "action"),
     "MPM": ("mpm", "action"),
 }
+_LABEL = "text"  # Meta's own example fills a quick reply so, beside the documented payload
 _TAKES_NOTHING = {"PHONE_NUMBER", "VOICE_CALL", "REQUEST_CONTACT_INFO"}
 
 
@@ -172,10 +173,12 @@ def _button_parameters(kind: str, index: int, part: Json) -> list[Json]:
     if str(part.get("sub_type", "")).lower() != sub_type:
         raise errors.coded(132012, f"buttons: Button at index {index} must be sent with sub_type {sub_type}")
     given = _parameters(part)
-    if any(one.get("type") != wanted for one in given) or len(given) > 1:
+    kinds = {wanted, _LABEL} if kind == "QUICK_REPLY" else {wanted}
+    if any(one.get("type") not in kinds for one in given) or len(given) > 1:
         raise errors.coded(132012, f"buttons: Button at index {index} takes one parameter of type {wanted}")
     for one in given:
-        _check_button_value(wanted, one.get(wanted))
+        if one["type"] == wanted:
+            _check_button_value(wanted, one.get(wanted))
     return given
 
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,15 @@ _GRACE_S = 2
 class Options:
     """How to run. `port` 0 takes any free one; without `state_path` nothing is kept.
 
+    With `media_port` (0: any free one) the bytes of files are on that port only, as Meta has them on another host.
+
     `seed` makes the ids and secrets of a new world repeatable; an existing state file wins over it.
     `settings` replaces the kept ones. `handle_signals` stops on SIGTERM and SIGINT of this process.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
+    media_port: int | None = None
     state_path: Path | None = None
     seed: int | None = None
     settings: Settings | None = None
@@ -41,19 +44,19 @@ async def serve(options: Options, on_ready: Callable[[str], None]) -> None:
 
     Raises OSError if the port is taken, StateFileError if the state file is not one.
     """
-    listener = _listen(options.host, options.port)
-    try:
+    ports = [options.port] if options.media_port is None else [options.port, options.media_port]
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(_listen(options.host, port)) for port in ports]
         world = _world(options)
+        world.media_port = listeners[1].getsockname()[1] if len(listeners) > 1 else None
         async with _kept(options.state_path, world):
-            await _run(_Server(application.build(world), listener, on_ready), options)
-    finally:
-        listener.close()
+            await _run(_Server(application.build(world), listeners, on_ready), options)
 
 
 class _Server(uvicorn.Server):
     """Leaves the process's signal handlers alone, and ends deliberate waits before it waits for requests."""
 
-    def __init__(self, app: Starlette, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
+    def __init__(self, app: Starlette, listeners: list[socket.socket], on_ready: Callable[[str], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -68,7 +71,7 @@ class _Server(uvicorn.Server):
             )
         )
         self._closing: asyncio.Event = app.state.closing
-        self.listener = listener
+        self.listeners = listeners
         self._on_ready = on_ready
 
     @contextmanager
@@ -77,7 +80,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._on_ready(_base_url(self.listener))
+        self._on_ready(_base_url(self.listeners[0]))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing.set()
@@ -93,7 +96,7 @@ async def _run(server: _Server, options: Options) -> None:
     signals = _STOP_SIGNALS if options.handle_signals else ()
     for number in signals:
         loop.add_signal_handler(number, server.stop)
-    running = asyncio.create_task(server.serve(sockets=[server.listener]))
+    running = asyncio.create_task(server.serve(sockets=server.listeners))
     try:
         await asyncio.shield(running)
     finally:

@@ -1,11 +1,16 @@
-"""Keeps the world in a JSON file of mode 600: read at start, written whole (temporary file, then rename)."""
+"""Keeps the world in a JSON file of mode 600: read at start, written whole (temporary file, then rename).
+
+The bytes of files lie in a folder beside it, each written once.
+"""
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from quixess.simulator import states
 from quixess.simulator import world as worlds
 
 SAVE_EVERY_S = 0.5
@@ -22,11 +27,15 @@ def load(path: Path) -> worlds.World | None:
     except FileNotFoundError:
         return None
     try:
-        state = msgspec.json.decode(raw, type=worlds.State)
+        state = msgspec.json.decode(raw, type=states.State)
     except msgspec.MsgspecError as wrong:
         raise StateFileError(f"{path} is not a simulator state file ({wrong}); move it away") from wrong
-    if state.format != worlds.STATE_FORMAT:
+    if state.format != states.STATE_FORMAT:
         raise StateFileError(f"{path} has format {state.format}, which this version does not know")
+    folder = _folder(path)
+    for file in state.files:
+        with suppress(FileNotFoundError):
+            file.data = (folder / file.id).read_bytes()
     return worlds.World.restore(state)
 
 
@@ -34,6 +43,28 @@ def save(path: Path, world: worlds.World) -> None:
     """Write the file so that a reader finds the old state or the new one, never half of one."""
     content = msgspec.json.encode(world.snapshot())
     path.parent.mkdir(parents=True, exist_ok=True)
+    _save_files(_folder(path), world)
+    _write(path, content)
+
+
+def _folder(path: Path) -> Path:
+    """Return where the bytes of files lie, one for each id."""
+    return path.with_name(f"{path.stem}-files")
+
+
+def _save_files(folder: Path, world: worlds.World) -> None:
+    """Write the bytes that are not there yet, and let go those whose file is gone."""
+    kept = {one.name for one in folder.iterdir()} if folder.is_dir() else set()
+    if world.files:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    for file in world.files.values():
+        if file.id not in kept:
+            _write(folder / file.id, file.data)
+    for name in kept - set(world.files):
+        (folder / name).unlink()
+
+
+def _write(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

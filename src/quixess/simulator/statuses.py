@@ -50,7 +50,8 @@ class Statuses:
         entry = self._entry(asked, message, phone)
         if message is not None and asked.status in set(Tick):
             self._world.advance(message, Tick(asked.status), next(iter(asked.errors), None))
-        value = payloads.statuses(self._world.identity, None if asked.group_id else phone, entry)
+        seen = self._world.seen_from(message.number_id if message else None)
+        value = payloads.statuses(seen, None if asked.group_id else phone, entry)
         self._courier.post(payloads.MESSAGES, value)
         return levers.answer(value)
 
@@ -64,17 +65,17 @@ class Statuses:
         if opaque is not None:
             entry["biz_opaque_callback_data"] = opaque
         if asked.conversation:
-            entry["conversation"] = _conversation(asked.conversation, message, at)
+            entry["conversation"] = self._conversation(asked.conversation, message, at)
         if asked.pricing:
             entry["pricing"] = asked.pricing if isinstance(asked.pricing, dict) else payloads.pricing(message)
         if asked.errors:
             entry["errors"] = [errors.failure(code) for code in asked.errors]
         return entry
 
-
-def _conversation(asked: bool | Json, message: Message | None, at: int) -> Json:
-    """Return what Meta told until v24: an id, its end, and which category opened it."""
-    if isinstance(asked, dict):
-        return asked
-    origin = {"type": payloads.pricing(message)["category"]}
-    return {"id": mint.conversation(), "expiration_timestamp": str(at + _CONVERSATION_S), "origin": origin}
+    def _conversation(self, asked: bool | Json, message: Message | None, at: int) -> Json:
+        """Return what Meta told until v24: an id, its end, and which category opened it."""
+        if isinstance(asked, dict):
+            return asked
+        origin = {"type": payloads.pricing(message)["category"]}
+        conversation = mint.conversation(self._world.draws.source("conversation"))
+        return {"id": conversation, "expiration_timestamp": str(at + _CONVERSATION_S), "origin": origin}

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from quixess.simulator import errors, mint, model
+from quixess.simulator.draws import Draws
 from quixess.simulator.model import Category, Json, Template, TemplateStatus
 
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
@@ -122,20 +123,21 @@ def listed(template: Template) -> Json:
         "status": template.status.value,
         "category": template.category.value,
         "rejected_reason": template.rejected_reason,
-        "quality_score": {"score": template.quality},
+        "quality_score": {"score": template.quality, "date": template.quality_at},
         "id": template.id,
     }
     if template.correct_category is not None:
         row["correct_category"] = template.correct_category.value
+    if template.previous_category is not None:
+        row["previous_category"] = template.previous_category.value
     if template.message_send_ttl_seconds is not None:
         row["message_send_ttl_seconds"] = template.message_send_ttl_seconds
     return row
 
 
-def fresh_ids(seed: int | None) -> list[str]:
-    """Two template ids for `seeds`. Above 2^50, so that a reader with small numbers is found out."""
-    source = mint.source(seed)
-    return [mint.digits(source, 16) for _ in range(2)]
+def fresh_id(draws: Draws) -> str:
+    """Draw a template's id. Above 2^50, so that a reader with small numbers is found out."""
+    return mint.digits(draws.source("template"), 16)
 
 
 def _approved(template_id: str, name: str, category: Category, components: list[Json]) -> Template:

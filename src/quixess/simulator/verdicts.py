@@ -24,6 +24,7 @@ _BECOMES = {"REINSTATED": "APPROVED", "UNARCHIVED": "APPROVED"}
 _LEAVES = {"FLAGGED", "LOCKED"}
 _WITHOUT_REASON = {"DISABLED", "PENDING_DELETION", "DELETED"}
 _TITLES = {"PAUSED": "FIRST_PAUSE", "DISABLED": "DISABLED", "LOCKED": "LOCKED"}
+_PAUSES_S = {"FIRST_PAUSE": 3 * 3600, "SECOND_PAUSE": 6 * 3600}
 _DAY_S = 24 * 3600
 _Line = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
@@ -50,7 +51,7 @@ def pass_on(template: Template, verdict: Verdict, at: float) -> tuple[str, Json]
     if verdict.event is not None:
         return STATUS_FIELD, _rule(template, verdict, verdict.event, at)
     if verdict.quality is not None:
-        return QUALITY_FIELD, _rate(template, verdict.quality)
+        return QUALITY_FIELD, _rate(template, verdict.quality, at)
     if verdict.category is not None:
         return CATEGORY_FIELD, _reclassify(template, verdict.category, at, impending=verdict.impending)
     return COMPONENTS_FIELD, _rewrite(template, verdict.components or [])
@@ -75,15 +76,43 @@ def status(template: Template, at: float, event: str | None = None, verdict: Ver
     return told
 
 
+def unpause(template: Template, at: float) -> tuple[str, Json]:
+    """End a pause."""
+    return STATUS_FIELD, _rule(template, Verdict(title="UNPAUSE", description="The pause is over."), "APPROVED", at)
+
+
+def recategorise(template: Template, at: float) -> tuple[str, Json]:
+    """Make the change of category that was announced."""
+    return CATEGORY_FIELD, _reclassify(template, template.correct_category or template.category, at, impending=False)
+
+
 def _rule(template: Template, verdict: Verdict, event: str, at: float) -> Json:
+    if event == "PAUSED":
+        event = _pause(template, verdict, at)
+    elif event not in _LEAVES:
+        template.paused_until = None
     if event not in _LEAVES:
         template.status = TemplateStatus(_BECOMES.get(event, event))
     template.rejected_reason = verdict.reason or ("INVALID_FORMAT" if event == "REJECTED" else "NONE")
     return status(template, at, event, verdict)
 
 
-def _rate(template: Template, score: str) -> Json:
-    before, template.quality = template.quality, score
+def _pause(template: Template, verdict: Verdict, at: float) -> str:
+    """Pause for three hours, then for six; the third time the template is disabled (Meta's page "Template pausing")."""
+    steps = list(_PAUSES_S)
+    if verdict.title is None and template.pauses >= len(steps):
+        template.paused_until = None
+        return "DISABLED"
+    verdict.title = verdict.title or steps[template.pauses]
+    if verdict.title in steps:
+        template.pauses = steps.index(verdict.title) + 1
+    lasts_s = _PAUSES_S.get(verdict.title)
+    template.paused_until = None if lasts_s is None else at + lasts_s
+    return "PAUSED"
+
+
+def _rate(template: Template, score: str, at: float) -> Json:
+    before, template.quality, template.quality_at = template.quality, score, int(at)
     return {"previous_quality_score": before, "new_quality_score": score} | _named(template, "-")
 
 
@@ -93,8 +122,10 @@ def _reclassify(template: Template, category: Category, at: float, *, impending:
     if impending:
         template.correct_category = category
         due = int(at) + _DAY_S
+        template.category_due = due
         return named | {"new_category": before, "correct_category": category, "category_update_timestamp": due}
-    template.category, template.correct_category = category, None
+    template.category, template.correct_category, template.category_due = category, None, None
+    template.previous_category = before
     return named | {"previous_category": before, "new_category": category}
 
 

@@ -1,56 +1,47 @@
-"""Sends webhooks as Meta does: signed over the exact bytes, re-sent until a 200, alone or in batches."""
+"""Sends webhooks as Meta does: signed over the exact bytes, re-sent until a 200, alone or in batches, or twice."""
 
 import asyncio
-import hashlib
-import hmac
 from collections import deque
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 import aiohttp
 
-from quixess.simulator import encoding, errors, mint
-from quixess.simulator.model import Json
+from quixess.simulator import envelopes, errors, histories, mint
+from quixess.simulator.model import Change, Identity, Json, Unsent
+from quixess.simulator.registry import Target
 from quixess.simulator.world import World
 
-RETRY_FOR_S = 900.0
 LONGEST_PAUSE_S = 60.0
 REMEMBERED_POSTS = 1_000
 _AT_ONCE = 64
 _READ_OF_ANSWER = 65_536
-_CHANGES_PER_ENTRY = 2
-_CHAT_FIELDS = {"calls", "history", "messages", "smb_app_state_sync", "smb_message_echoes", "user_preferences"}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One `changes[]` item. `at` (Unix seconds) becomes `entry.time`, which fields about chats have not.
-
-    `account` is the entry's id: the WABA, or a business whose partner we are.
-    """
-
-    field: str
-    value: Json
-    at: int
-    account: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting:
-    url: str
+    """A change on its way to one app. `pause_s` is the next one, `give_up` on the loop's clock; `key` is `unsent`'s."""
+
+    target: Target
     change: Change
     tried: asyncio.Future[None]
+    key: int
+    pause_s: float
+    give_up: float
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Posted:
-    url: str
+    target: Target
     body: bytes
     changes: tuple[Change, ...]
 
 
 class Courier:
-    """Carries changes to the app's callback. What waits here is in memory only."""
+    """Carries changes to the apps' callbacks. What no app has taken yet is kept in the world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -60,72 +51,68 @@ class Courier:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._posted: deque[_Posted] = deque(maxlen=REMEMBERED_POSTS)
+        self._keys = count(max(world.unsent, default=-1) + 1)
 
     async def open(self) -> None:
+        """Begin, with what an earlier run left undelivered."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
             headers={"User-Agent": "facebookexternalua", "Accept": "*/*"},
         )
+        for key, left in list(self._world.unsent.items()):
+            self._gather(self._waiting(Target(left.url, left.app_id), left.change, key))
 
     async def close(self) -> None:
-        tasks = self.clear()
+        tasks = self._stop()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
     def clear(self) -> list[asyncio.Task[None]]:
         """Forget all that waits; return the deliveries it cancelled."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for waiting in self._gathering:
-            _settle(waiting.tried)
-        self._gathering.clear()
+        cancelled = self._stop()
         self._posted.clear()
-        cancelled = list(self._tasks)
-        for task in cancelled:
-            task.cancel()
+        self._world.unsent.clear()
         return cancelled
 
-    def post(self, field: str, value: Json, account: str | None = None) -> asyncio.Future[None]:
+    def post(
+        self, field: str, value: Json, account: str | None = None, *, seen: Identity | None = None
+    ) -> asyncio.Future[Any]:
         """Queue one change. The future is done after the first attempt, whatever came of it.
 
-        Nothing is sent, silently, when the app or the WABA is not subscribed: as with Meta.
+        `seen` names the number and WABA it is about; the `metadata` of fields about chats does so by itself. Nothing
+        is sent, silently, where an app or the WABA is not subscribed: as with Meta.
         """
-        tried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        url = self._world.callback_for(field)
-        if url is None:
-            _settle(tried)
-            return tried
-        self._gathering.append(_Waiting(url, self._change(field, value, account), tried))
-        settings = self._world.settings
-        if len(self._gathering) >= settings.batch_size:
-            self._flush()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(settings.batch_wait_ms / 1000, self._flush)
-        return tried
+        known = seen or self._seen(value)
+        change = self._change(field, value, account, known)
+        waiting = [self._unsent(target, change) for target in self._world.targets(field, known)]
+        for one in waiting:
+            self._gather(one)
+        if len(waiting) == 1:
+            return waiting[0].tried
+        return asyncio.gather(_settled(), *(one.tried for one in waiting))
 
     async def post_now(self, body: bytes, *, field: str) -> int | None:
         """Sign and post exactly these bytes once; the receiver's HTTP status, or None if there was none."""
-        url = self._world.callback_for(field, always=True)
-        return None if url is None else await self._attempt(url, body)
+        targets = self._world.targets(field, self._world.identity, always=True)
+        return await self._attempt(targets[0], body) if targets else None
 
     async def post_change(self, field: str, value: Json) -> int | None:
         """Post one change once, whether or not the field is subscribed."""
-        return await self.post_now(self._body([self._change(field, value)]), field=field)
+        return await self.post_now(envelopes.body([self._change(field, value, None, self._seen(value))]), field=field)
 
     async def redeliver(self, last: int, *, rebatch: bool) -> list[int | None]:
         """Post the last `last` bodies again, byte for byte, or their changes as one body per address."""
         again = list(self._posted)[-last:]
         if rebatch:
-            urls = dict.fromkeys(one.url for one in again)
-            changes = {url: [c for one in again if one.url == url for c in one.changes] for url in urls}
-            again = [_Posted(url, self._body(some), tuple(some)) for url, some in changes.items()]
-        return [await self._attempt(one.url, one.body) for one in again]
+            targets = dict.fromkeys(one.target for one in again)
+            changes = {key: [c for one in again if one.target == key for c in one.changes] for key in targets}
+            again = [_Posted(target, envelopes.body(some), tuple(some)) for target, some in changes.items()]
+        return [await self._attempt(one.target, one.body) for one in again]
 
     async def handshake(self, url: str, verify_token: str) -> None:
         """Meta's GET before it believes a callback URL; raises GraphError 2200 on any other echo."""
-        challenge = mint.challenge()
+        challenge = mint.digits(self._world.draws.source("challenge"), 10)
         query = {"hub.mode": "subscribe", "hub.challenge": challenge, "hub.verify_token": verify_token}
         try:
             async with self._http().get(url, params=query, timeout=self._timeout(), allow_redirects=False) as answer:
@@ -136,53 +123,132 @@ class Courier:
         except (aiohttp.ClientError, TimeoutError, OSError) as failed:
             raise errors.callback_refused(f"curl_error = {type(failed).__name__}") from failed
 
+    def _stop(self) -> list[asyncio.Task[None]]:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for waiting in self._gathering:
+            _settle(waiting)
+        self._gathering.clear()
+        cancelled = list(self._tasks)
+        for task in cancelled:
+            task.cancel()
+        return cancelled
+
+    def _unsent(self, target: Target, change: Change) -> _Waiting:
+        key = next(self._keys)
+        self._world.unsent[key] = Unsent(target.url, change, target.app_id)
+        self._world.touch()
+        return self._waiting(target, change, key)
+
+    def _waiting(self, target: Target, change: Change, key: int, *, again: bool = False) -> _Waiting:
+        loop, settings = asyncio.get_running_loop(), self._world.settings
+        pause_s, give_up = settings.retry_first_ms / 1000, loop.time() + settings.retry_for_s
+        return _Waiting(target, change, loop.create_future(), key, pause_s, give_up, again)
+
+    def _gather(self, *waiting: _Waiting) -> None:
+        """Let changes wait for others. What is to be mixed up waits for its time, however many there are."""
+        self._gathering += waiting
+        settings = self._world.settings
+        fresh = any(not one.again for one in waiting)
+        if fresh and not settings.reorder and len(self._gathering) >= settings.batch_size:
+            self._flush()
+        elif self._timer is None and self._gathering:
+            self._timer = asyncio.get_running_loop().call_later(settings.batch_wait_ms / 1000, self._flush)
+
     def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         batch, self._gathering = self._gathering, []
-        for url in dict.fromkeys(waiting.url for waiting in batch):
-            mine = [waiting for waiting in batch if waiting.url == url]
-            task = asyncio.create_task(self._deliver(url, mine))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        settings = self._world.settings
+        if settings.reorder:
+            self._world.draws.source("order").shuffle(batch)
+        for target in dict.fromkeys(waiting.target for waiting in batch):
+            mine = [waiting for waiting in batch if waiting.target == target]
+            if settings.reorder:
+                size = settings.batch_size
+                self._spawn(self._in_turn([mine[at : at + size] for at in range(0, len(mine), size)]))
+            else:
+                self._spawn(self._deliver(mine))
 
-    async def _deliver(self, url: str, batch: list[_Waiting]) -> None:
-        changes = [waiting.change for waiting in batch]
-        body = self._body(changes)
-        self._posted.append(_Posted(url, body, tuple(changes)))
-        pause = self._world.settings.retry_first_ms / 1000
-        give_up = asyncio.get_running_loop().time() + RETRY_FOR_S
+    async def _in_turn(self, batches: list[list[_Waiting]]) -> None:
+        """Try one body after the other; a body that has to come again holds up nobody."""
+        for batch in batches:
+            self._spawn(self._deliver(batch))
+            await batch[0].tried
+
+    async def _deliver(self, batch: list[_Waiting]) -> None:
+        """Post until it is taken, or for as long as Meta would; with `rebatch_retries` in ever other company."""
+        target, changes = batch[0].target, [waiting.change for waiting in batch]
+        body = envelopes.body(changes)
+        self._posted.append(_Posted(target, body, tuple(changes)))
         try:
-            while await self._attempt(url, body) != 200 and asyncio.get_running_loop().time() < give_up:
-                _settle(*(waiting.tried for waiting in batch))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_S)
+            while await self._attempt(target, body) != 200:
+                self._note(batch, "RETRYING")
+                _settle(*batch)
+                if not await self._pause(batch):
+                    return
+                if self._world.settings.rebatch_retries:
+                    self._gather(*batch)
+                    return
+            self._taken(batch)
         finally:
-            _settle(*(waiting.tried for waiting in batch))
+            _settle(*batch)
 
-    async def _attempt(self, url: str, body: bytes) -> int | None:
-        headers = {"Content-Type": "application/json"} | sign(self._world.identity.app_secret, body)
+    async def _pause(self, batch: list[_Waiting]) -> bool:
+        """Wait until the next attempt; False if there is none, and the changes are lost."""
+        if asyncio.get_running_loop().time() >= max(one.give_up for one in batch):
+            self._note(batch, "FAILED")
+            self._strike(batch)
+            return False
+        pause_s = max(one.pause_s for one in batch)
+        await asyncio.sleep(pause_s)
+        for one in batch:
+            one.pause_s, one.again = min(pause_s * 2, LONGEST_PAUSE_S), True
+        return True
+
+    def _note(self, batch: list[_Waiting], state: histories.State) -> None:
+        """Let `message_history` know what became of the changes."""
+        for one in batch:
+            histories.note(self._world, one.change, one.target, state)
+
+    def _strike(self, batch: list[_Waiting]) -> None:
+        for one in batch:
+            self._world.unsent.pop(one.key, None)
+        self._world.touch()
+
+    def _taken(self, batch: list[_Waiting]) -> None:
+        """Note that changes arrived; some come a second time, in other company."""
+        self._note(batch, "DELIVERED")
+        self._strike(batch)
+        for one in batch:
+            if not one.again and self._world.draws.chance(self._world.settings.duplicate_share, "twice"):
+                self._gather(self._waiting(one.target, one.change, next(self._keys), again=True))
+
+    async def _attempt(self, target: Target, body: bytes) -> int | None:
+        app = self._world.book.apps.get(target.app_id)
+        headers = {"Content-Type": "application/json"} | envelopes.sign(app.secret if app else "", body)
         async with self._gate:
             try:
                 async with self._http().post(
-                    url, data=body, headers=headers, timeout=self._timeout(), allow_redirects=False
+                    target.url, data=body, headers=headers, timeout=self._timeout(), allow_redirects=False
                 ) as answer:
                     await answer.content.read(_READ_OF_ANSWER)
                     return answer.status
             except (aiohttp.ClientError, TimeoutError, OSError):
                 return None
 
-    def _change(self, field: str, value: Json, account: str | None = None) -> Change:
-        return Change(field, value, int(self._world.now()), account or self._world.identity.waba_id)
+    def _seen(self, value: Json) -> Identity:
+        return self._world.seen_from(value.get("metadata", {}).get("phone_number_id"))
 
-    def _body(self, changes: list[Change]) -> bytes:
-        entries = [
-            _entry(account, some[at : at + _CHANGES_PER_ENTRY])
-            for account, some in ((key, list(group)) for key, group in groupby(_fold(changes), _account))
-            for at in range(0, len(some), _CHANGES_PER_ENTRY)
-        ]
-        return encoding.webhook({"object": "whatsapp_business_account", "entry": entries})
+    def _change(self, field: str, value: Json, account: str | None, known: Identity) -> Change:
+        return Change(field, value, int(self._world.now()), account or known.waba_id)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -193,49 +259,13 @@ class Courier:
         return aiohttp.ClientTimeout(total=self._world.settings.webhook_timeout_s)
 
 
-def sign(app_secret: str, body: bytes) -> dict[str, str]:
-    """Meta's signature headers: `X-Hub-Signature-256`, and the older SHA-1 one."""
-    key = app_secret.encode()
-    return {
-        "X-Hub-Signature-256": "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest(),
-        "X-Hub-Signature": "sha1=" + hmac.new(key, body, "sha1").hexdigest(),
-    }
+def _settled() -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
-def _fold(changes: list[Change]) -> list[Change]:
-    """Join neighbouring statuses two by two, so that all three arrays of a batch hold more than one."""
-    folded: list[Change] = []
-    for change in changes:
-        before = folded[-1] if folded else None
-        if before and _lone_status(before) and _lone_status(change):
-            folded[-1] = replace(before, value=_joined(before.value, change.value))
-        else:
-            folded.append(change)
-    return folded
-
-
-def _lone_status(change: Change) -> bool:
-    return change.field == "messages" and len(change.value.get("statuses", ())) == 1
-
-
-def _joined(one: Json, other: Json) -> Json:
-    both = one | {"statuses": one["statuses"] + other["statuses"]}
-    people = one.get("contacts", []) + [new for new in other.get("contacts", []) if new not in one.get("contacts", [])]
-    return both | ({"contacts": people} if people else {})
-
-
-def _account(change: Change) -> str:
-    return change.account
-
-
-def _entry(account: str, changes: list[Change]) -> Json:
-    entry: Json = {"id": account}
-    if any(change.field not in _CHAT_FIELDS for change in changes):
-        entry["time"] = changes[0].at
-    return entry | {"changes": [{"value": one.value, "field": one.field} for one in changes]}
-
-
-def _settle(*futures: asyncio.Future[None]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
+def _settle(*waiting: _Waiting) -> None:
+    for one in waiting:
+        if not one.tried.done():
+            one.tried.set_result(None)

@@ -1,4 +1,4 @@
-"""The state of the simulated Meta: one app, one WABA, one number, its templates, phones and messages.
+"""The state of the simulated Meta: who is who (`registry`), the templates, phones and messages.
 
 It knows nothing of HTTP. Refusals are `errors.GraphError`, as Meta would word them.
 """
@@ -12,46 +12,55 @@ from itertools import islice
 
 import msgspec
 
-from quixess.simulator import drafts, errors, freeform, magic, mint, model, outcomes, rendering, templates
+from quixess.simulator import (
+    drafts,
+    errors,
+    freeform,
+    magic,
+    mint,
+    model,
+    outcomes,
+    registry,
+    rendering,
+    states,
+    templates,
+)
+from quixess.simulator.draws import Draws
+from quixess.simulator.limits import Limits
 from quixess.simulator.model import Category, Direction, Message, Phone, Template, Tick
+from quixess.simulator.states import State
 
 SAVED_MESSAGES = 5_000
-STATE_FORMAT = 1
-OVERRIDABLE = {"messages", "message_echoes", "calls", "smb_message_echoes", "smb_app_state_sync", "history"}
+SAVED_CHANGES = 5_000
 WINDOW_S = 24 * 3600
 TYPING_S = 25
 _RANK = {Tick.ACCEPTED: 0, Tick.SENT: 1, Tick.DELIVERED: 2, Tick.READ: 3, Tick.PLAYED: 4, Tick.FAILED: 9}
 
 
-class State(msgspec.Struct, kw_only=True):
-    """What the state file holds. No word of an authentication message is ever among it."""
-
-    format: int = STATE_FORMAT
-    identity: model.Identity
-    settings: model.Settings
-    templates: list[Template]
-    subscription: model.Subscription | None
-    override: model.Subscription | None
-    subscribed: bool
-    phones: list[Phone]
-    messages: list[Message]
-
-
 @dataclass(slots=True)
 class World:
-    """Everything Meta would know. `version` grows with every change; the newest `keeps` messages stay."""
+    """Everything Meta would know. `version` grows with every change; the newest `keeps` messages stay.
+
+    `identity` is the first app, WABA and number, with which a developer begins; `book` has all of them. Codes of
+    sign-ups and of numbers (`signups`, `verifications`) are in memory only.
+    """
 
     identity: model.Identity
+    book: registry.Book
     templates: dict[tuple[str, str], Template]
     settings: model.Settings = field(default_factory=model.Settings)
-    subscription: model.Subscription | None = None
-    override: model.Subscription | None = None
-    subscribed: bool = False
+    signups: dict[str, model.SignupCode] = field(default_factory=dict)
+    verifications: dict[str, model.Verification] = field(default_factory=dict)
     phones: dict[str, Phone] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     faults: list[model.Fault] = field(default_factory=list)
     files: dict[str, model.File] = field(default_factory=dict)
     media_faults: list[model.MediaFault] = field(default_factory=list)
+    draws: Draws = field(default_factory=Draws)
+    limits: Limits = field(default_factory=Limits)
+    blocks: list[model.Block] = field(default_factory=list)
+    unsent: dict[int, model.Unsent] = field(default_factory=dict)
+    media_port: int | None = None
     version: int = 0
     keeps: int = 100_000
     _chats: dict[str, deque[str]] = field(default_factory=dict)
@@ -60,21 +69,28 @@ class World:
     @classmethod
     def create(cls, seed: int | None = None) -> "World":
         """Make a new world; the same `seed` gives the same ids and secrets."""
-        return cls(identity=mint.identity(mint.source(seed)), templates=_seeded(seed))
+        identity = mint.identity(mint.source(seed))
+        draws = Draws(seed)
+        return cls(identity=identity, book=registry.founded(identity), templates=_seeded(draws), draws=draws)
 
     @classmethod
     def restore(cls, state: State) -> "World":
         world = cls(
             identity=state.identity,
+            book=state.book or states.book_of_before(state),
             templates={(one.name, one.language): one for one in state.templates},
             settings=state.settings,
-            subscription=state.subscription,
-            override=state.override,
-            subscribed=state.subscribed,
             phones={phone.number: phone for phone in state.phones},
+            faults=state.faults,
+            media_faults=state.media_faults,
+            draws=Draws(state.seed, state.drawn),
+            blocks=state.blocks,
+            unsent=dict(enumerate(state.unsent)),
+            files={file.id: file for file in state.files},
         )
         for message in state.messages:
             world._keep(message)
+        world.limits.restore(world.identity.business_id, state.messages)
         return world
 
     def snapshot(self) -> State:
@@ -84,19 +100,30 @@ class World:
             identity=self.identity,
             settings=self.settings,
             templates=list(self.templates.values()),
-            subscription=self.subscription,
-            override=self.override,
-            subscribed=self.subscribed,
+            book=self.book,
             phones=list(self.phones.values()),
-            messages=[_forgetful(message) for message in reversed(newest)],
+            messages=[states.forgetful(message) for message in reversed(newest)],
+            seed=self.draws.seed,
+            drawn=self.draws.drawn,
+            faults=self.faults,
+            media_faults=self.media_faults,
+            blocks=self.blocks,
+            unsent=list(islice(self.unsent.values(), SAVED_CHANGES)),
+            files=[msgspec.structs.replace(file, data=b"") for file in self.files.values()],
         )
 
     def reset(self) -> None:
-        """Wipe the slate: no messages, phones or faults, first templates and settings. Keeps who it is."""
-        self.templates = _seeded(None)
+        """Wipe the slate: no messages, phones or faults, first templates and settings. Keeps who it is.
+
+        The first token and the first number are as they were in the beginning.
+        """
+        registry.renew(self.book, self.identity)
+        self.templates = _seeded(self.draws)
         self.settings = model.Settings()
         for kept in (self.phones, self.messages, self.faults, self.files, self.media_faults, self._chats, self._typing):
             kept.clear()
+        for also in (self.limits, self.blocks, self.unsent):
+            also.clear()
         self.touch()
 
     def touch(self) -> None:
@@ -107,7 +134,7 @@ class World:
         return time.time() + self.settings.clock_offset_s
 
     def outcome_for(self, phone: str) -> outcomes.Outcome:
-        """How a send to `phone` (digits) will go: a scripted fault first (used up here), then magic numbers."""
+        """How a send to `phone` (digits) will go: a scripted fault first (used up here), magic numbers, then chance."""
         for fault in self.faults:
             if fault.to in (None, phone):
                 fault.count -= 1
@@ -115,10 +142,19 @@ class World:
                     self.faults.remove(fault)
                 return outcomes.named(fault.outcome)
         fate = magic.RECIPIENTS.get(phone)
-        return outcomes.named(fate.outcome) if fate else outcomes.ORDINARY
+        drawn = None if fate else self.draws.one_of(self.settings.chances, f"fate:{phone}")
+        return outcomes.named(fate.outcome if fate else drawn or "ok")
 
-    def accept(self, draft: drafts.Draft) -> Message:
-        """Take a send into the ledger; raises GraphError if its template or parameters are wrong (or 131062)."""
+    def seen_from(self, number_id: str | None) -> model.Identity:
+        """Return the identity with that number and its WABA in it; None is the first number."""
+        number = self.book.numbers.get(number_id or self.identity.phone_number_id)
+        return registry.view(self.identity, self.book, number) if number else self.identity
+
+    def accept(self, draft: drafts.Draft, number_id: str | None = None) -> Message:
+        """Take a send from a number (None: the first) into the ledger.
+
+        Raises GraphError if its template or parameters are wrong (or 131062).
+        """
         if draft.type == "template":
             call = drafts.template_call(draft.content)
             found = self.templates.get((call.name, call.language))
@@ -129,26 +165,43 @@ class World:
         else:
             message = self._in_bubble(draft, freeform.bubble(draft.type, draft.content))
             message.content = draft.content
+        message.number_id = number_id
+        message.in_window = self.window_ends(draft.phone, number_id) is not None
         self.phone(draft.phone)
         self._typing.pop(draft.phone, None)
         return self._keep(message)
 
-    def receive(self, phone: str, text: str, name: str | None, kind: str = "text") -> Message:
+    def receive(
+        self, phone: str, text: str, name: str | None, kind: str = "text", number_id: str | None = None
+    ) -> Message:
         """Take what the customer at `phone` (digits) did; opens the 24 h window, unless Meta itself speaks."""
         at = self.now()
         known = self.phone(phone)
-        known.last_inbound_at = known.last_inbound_at if kind == "system" else at
         known.name = name or known.name
+        if kind != "system":
+            self.hear_from(phone, number_id)
         message = Message(
-            wamid=mint.wamid(phone, inbound=True),
+            wamid=mint.wamid(phone, self.draws.source(f"in:{phone}"), inbound=True),
             direction=Direction.INBOUND,
             phone=phone,
             type=kind,
             at=at,
             status=Tick.RECEIVED,
             text=text,
+            number_id=number_id or self.identity.phone_number_id,
         )
+        self.limits.pass_through(number_id or self.identity.phone_number_id, time.time())
         return self._keep(message)
+
+    def hear_from(self, phone: str, number_id: str | None = None) -> float:
+        """Open the 24 h window between that phone and a number of the business; return when it was, which is now."""
+        known, at = self.phone(phone), self.now()
+        if self._is_first(number_id):
+            known.last_inbound_at = at
+        else:
+            known.heard_by[number_id or ""] = at
+        self.touch()
+        return at
 
     def owner(self, user_id: str) -> str | None:
         """Return the number of the phone whose user has that id."""
@@ -156,25 +209,29 @@ class World:
 
     def phone(self, number: str) -> Phone:
         """Return the phone of that number (digits); a number that nobody had becomes one."""
-        return self.phones.setdefault(number, Phone(number=number))
+        nameless = number == magic.NAMELESS
+        fresh = Phone(number=number, user_id=magic.NAMELESS_USER if nameless else None, hide_phone=nameless)
+        return self.phones.setdefault(number, fresh)
 
     def advance(self, message: Message, tick: Tick, error: int | None = None) -> None:
-        """Move the bubble's ticks up, never down."""
+        """Move the bubble's ticks up, never down. Every tick stands in its history."""
+        wanted = self.targets("messages", self.seen_from(message.number_id))
+        message.events.append(model.StatusEvent(tick, self.now(), "PENDING" if wanted else None))
         if _RANK[tick] > _RANK.get(message.status, 0):
             message.status = tick
             message.error = error
             self.touch()
 
-    def mark_read(self, wamid: str, *, typing: bool = False) -> None:
-        """Note that the business read an inbound message and those before it, and perhaps types an answer.
+    def mark_read(self, wamid: str, number_id: str | None = None, *, typing: bool = False) -> None:
+        """Note that a number read an inbound message and those before it, and that it perhaps types an answer.
 
         Raises GraphError 131009 for an unknown message.
         """
         message = self.messages.get(wamid)
-        if message is None or message.direction is not Direction.INBOUND:
+        if message is None or message.direction is not Direction.INBOUND or not self._of(message, number_id):
             raise errors.coded(131009, "message_id is not an inbound message of this number")
         for earlier in self.chat(message.phone):
-            if earlier.direction is Direction.INBOUND:
+            if earlier.direction is Direction.INBOUND and self._of(earlier, number_id):
                 earlier.status = Tick.READ
             if earlier is message:
                 break
@@ -186,13 +243,15 @@ class World:
         """Tell whether that phone shows that the business is typing."""
         return self._typing.get(phone, 0.0) > self.now()
 
-    def window_ends(self, phone: str) -> float | None:
-        """When the 24 h window of that chat closes, or None if it is closed."""
+    def window_ends(self, phone: str, number_id: str | None = None) -> float | None:
+        """When the 24 h window between that phone and a number (None: the first) closes, or None if it is closed."""
         known = self.phones.get(phone)
-        if known is None or known.last_inbound_at is None:
+        if known is None:
             return None
-        ends = known.last_inbound_at + WINDOW_S
-        return ends if ends > self.now() else None
+        heard = known.last_inbound_at if self._is_first(number_id) else known.heard_by.get(number_id or "")
+        if heard is None or heard + WINDOW_S <= self.now():
+            return None
+        return heard + WINDOW_S
 
     def chat(self, phone: str, limit: int | None = None) -> list[Message]:
         """Both directions, oldest first; the newest `limit`, or all."""
@@ -211,20 +270,16 @@ class World:
         """Return the ledger: every send that was accepted, oldest first (of the newest `keeps` messages)."""
         return (one for one in self.messages.values() if one.direction is Direction.OUTBOUND)
 
-    def callback_for(self, field: str, *, always: bool = False) -> str | None:
-        """Where Meta would post that field, or None: not subscribed. `always` skips the two subscriptions."""
-        app = self.subscription
-        if app is None or not (always or (self.subscribed and field in app.fields)):
-            return None
-        return self.override.callback_url if self.override and field in OVERRIDABLE else app.callback_url
+    def targets(self, field: str, seen: model.Identity, *, always: bool = False) -> list[registry.Target]:
+        """Where Meta would post that field of the number in `seen`; `always` skips the two subscriptions."""
+        return registry.targets(self.book, field, seen.waba_id, seen.phone_number_id, always=always)
 
-    def create_template(self, body: model.Json) -> Template:
-        """Take a new template from a Graph body; raises GraphError 100 (with 2388024 if it exists)."""
-        template = templates.create(body, mint.digits(mint.source(None), 16))
-        if (template.name, template.language) in self.templates:
-            raise errors.duplicate_template(template.language)
-        self.put_template(template)
-        return template
+    def _of(self, message: Message, number_id: str | None) -> bool:
+        first = self.identity.phone_number_id
+        return (message.number_id or first) == (number_id or first)
+
+    def _is_first(self, number_id: str | None) -> bool:
+        return number_id in {None, self.identity.phone_number_id}
 
     def decide(self, template: Template) -> bool:
         """End a review as the settings say; False if someone decided otherwise meanwhile."""
@@ -253,7 +308,7 @@ class World:
 
     def _outbound(self, draft: drafts.Draft, *, text: str) -> Message:
         return Message(
-            wamid=mint.wamid(draft.phone, inbound=False),
+            wamid=mint.wamid(draft.phone, self.draws.source(f"out:{draft.phone}"), inbound=False),
             direction=Direction.OUTBOUND,
             phone=draft.phone,
             to=draft.to or draft.user_id,
@@ -263,7 +318,6 @@ class World:
             text=text,
             opaque=draft.opaque,
             quoted=draft.quoted,
-            in_window=self.window_ends(draft.phone) is not None,
         )
 
     def _keep(self, message: Message) -> Message:
@@ -283,11 +337,6 @@ class World:
             del self._chats[oldest.phone], self.phones[oldest.phone]
 
 
-def _seeded(seed: int | None) -> dict[tuple[str, str], Template]:
-    return {(one.name, one.language): one for one in templates.seeds(templates.fresh_ids(seed))}
-
-
-def _forgetful(message: Message) -> Message:
-    if not message.secret:
-        return message
-    return msgspec.structs.replace(message, text="", header=None, code=None, buttons=[], forgotten=True)
+def _seeded(draws: Draws) -> dict[tuple[str, str], Template]:
+    ids = [templates.fresh_id(draws), templates.fresh_id(draws)]
+    return {(one.name, one.language): one for one in templates.seeds(ids)}

@@ -80,6 +80,36 @@ async def list_templates(
     return [_entry(row) for row in rows]
 
 
+async def list_names(
+    tx: Tx, brand_id: UUID, connection_id: UUID, wanted: Filter, *, limit: int = 25, after: str | None = None
+) -> dict[str, list[Entry]]:
+    """List at most `limit` names by the alphabet, each with all its languages; `after` is the last of the page before.
+
+    A name is listed when one of its languages has the status and category that are wanted.
+    """
+    rows = await tx.rows(
+        """WITH named AS (
+             SELECT DISTINCT name FROM template
+             WHERE brand_id = $1 AND connection_id = $2 AND ($3::text[] IS NULL OR status = ANY ($3))
+               AND ($4::text IS NULL OR category = $4) AND ($5::text IS NULL OR strpos(name, lower($5)) > 0)
+               AND ($6::text IS NULL OR name > $6)
+             ORDER BY name LIMIT $7)
+           SELECT t.* FROM named JOIN template t ON t.name = named.name
+           WHERE t.brand_id = $1 AND t.connection_id = $2 ORDER BY t.name, t.language""",
+        brand_id,
+        connection_id,
+        None if wanted.statuses is None else list(wanted.statuses),
+        wanted.category,
+        wanted.search,
+        after,
+        limit,
+    )
+    found: dict[str, list[Entry]] = {}
+    for row in rows:
+        found.setdefault(row["name"], []).append(_entry(row))
+    return found
+
+
 def _entry(row: Row) -> Entry:
     return Entry(
         template=cache.read(row),

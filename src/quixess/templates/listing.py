@@ -12,8 +12,8 @@ from quixess.connections import Connection
 from quixess.database import ids
 from quixess.database.core import Row, Tx, columns
 from quixess.events.outbox import Draft
-from quixess.meta.graph import RemoteTemplate
-from quixess.templates import telling
+from quixess.meta.templates import RemoteTemplate
+from quixess.templates import history, telling
 from quixess.templates.telling import Subject
 
 _Key = tuple[str, str]
@@ -63,10 +63,46 @@ async def keep(
     ordered = [latest[key] for key in sorted(latest.keys() - newer)]
     gone = [row for key, row in known.items() if key not in latest and key not in newer]
     await _write(tx, connection, ordered, known, asked_at)
+    await history.note_gone(tx, connection, gone)
     await _forget(tx, connection.brand_id, [row["id"] for row in gone])
     drafts = [_changed(known[one.name, one.language], one, asked_at) for one in ordered if _differs(known, one)]
     drafts += [_deleted(row, asked_at) for row in gone if row["status"] != "DELETED"]
     return drafts, _difference(known, ordered, gone, asked_at, len(latest))
+
+
+async def keep_one(tx: Tx, connection: Connection, listed: RemoteTemplate, asked_at: datetime) -> list[Draft] | None:
+    """Make the cache say what Meta said of one template, and give what to tell.
+
+    None, and no change, when a webhook or a list since `asked_at` is newer.
+    """
+    await _hold(tx, connection)
+    key = listed.name, listed.language
+    known = {at: row for at, row in (await _known(tx, connection)).items() if at == key}
+    if key in known and known[key]["updated_at"] > asked_at:
+        return None
+    await _write(tx, connection, [listed], known, asked_at)
+    return [_changed(known[key], listed, asked_at)] if _differs(known, listed) else []
+
+
+async def keep_deleted(tx: Tx, connection: Connection, template_ids: Sequence[UUID]) -> list[Draft]:
+    """Note that Meta deleted templates because we asked, and give what to tell. The next list takes them out."""
+    await _hold(tx, connection)
+    rows = await tx.rows(
+        """UPDATE template t SET status = 'DELETED', rejected_reason = NULL, status_at = clock_timestamp(),
+             updated_at = clock_timestamp()
+           FROM (SELECT brand_id, id, status FROM template WHERE brand_id = $1 AND id = ANY ($2::uuid[])
+                 ORDER BY id FOR UPDATE) AS old
+           WHERE t.brand_id = old.brand_id AND t.id = old.id AND old.status <> 'DELETED'
+           RETURNING t.*, old.status AS old_status""",
+        connection.brand_id,
+        sorted(template_ids),
+    )
+    return [
+        telling.status_changed(
+            _subject(row, row["meta_id"], row["category"]), row["status_at"], old=row["old_status"], new="DELETED"
+        )
+        for row in sorted(rows, key=lambda row: (row["name"], row["language"]))
+    ]
 
 
 async def mark_stale(tx: Tx, stale: Sequence[tuple[UUID, UUID]]) -> None:
@@ -99,6 +135,15 @@ async def _mark_synced(tx: Tx, connection: Connection, asked_at: datetime) -> No
         connection.id,
         asked_at,
         _POLL_EVERY_S,
+    )
+
+
+async def _hold(tx: Tx, connection: Connection) -> None:
+    """Hold the connection's row, as whoever keeps a list or hears a webhook does."""
+    await tx.row(
+        "SELECT id FROM connection WHERE brand_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        connection.brand_id,
+        connection.id,
     )
 
 

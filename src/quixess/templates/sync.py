@@ -14,6 +14,7 @@ from quixess.database import ids
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
 from quixess.events import outbox
+from quixess.meta import templates as remote
 from quixess.meta.graph import Outcome
 from quixess.templates import listing
 from quixess.templates.listing import Difference
@@ -66,7 +67,7 @@ class Sync:
         async with self._db.transaction() as tx:
             connection = (await connections.active(tx, self._keyring, [brand_id])).get(brand_id)
             if connection is None:
-                raise connections.none_active()
+                raise (await connections.why_none(tx, [brand_id]))[brand_id]
             await _note_demand(tx, connection, actor)
         return await self.run(connection)
 
@@ -75,7 +76,7 @@ class Sync:
         self._last[connection.id] = time.monotonic()
         graph = await self._lines.to(connection.graph_url)
         asked_at = await self._clock()
-        listed = await graph.templates(connection.credentials)
+        listed = await remote.list_all(graph, connection.credentials)
         with outbox.handing_to(self._dispatcher) as hand_off:
             async with self._db.transaction() as tx:
                 drafts, difference = await listing.keep(tx, connection, listed, asked_at)

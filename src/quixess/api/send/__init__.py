@@ -104,6 +104,10 @@ class Sent(msgspec.Struct, frozen=True, rename={"sender": "from"}, omit_defaults
     created_at: Annotated[Moment, Meta(description="When it was sent.")]
     template: Annotated[UsedTemplate | None, Meta(description="Only where it was made from one.")] = None
     reply_to: Annotated[str | None, Meta(description="The wamid it quotes; only where it quotes.")] = None
+    meta_status: Annotated[
+        Literal["held_for_quality_assessment", "paused"] | None,
+        Meta(description="Only where Meta took the message and waits: later it is sent, or fails with 132015."),
+    ] = None
     request_id: Annotated[
         str | None, Meta(description="The request that sent it: also after a replay, whose own is in `X-Request-Id`.")
     ] = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from quixess.database.core import Row
-from quixess.messages.model import OF_STATUS, RANK, State
+from quixess.messages.model import HELD, OF_STATUS, RANK, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,6 @@ def tell(row: Row, statuses: Sequence[Row]) -> list[Step]:
 
 
 def _place(step: Step) -> tuple[int, float, str]:
-    state = OF_STATUS.get(step.status, step.status)
+    state = State.ACCEPTED if step.status in HELD else OF_STATUS.get(step.status, step.status)
     rank = RANK[State(state)] if state in RANK else len(RANK)
     return rank, step.at.timestamp() if step.at is not None else 0.0, step.participant or ""

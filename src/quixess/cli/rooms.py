@@ -1,0 +1,159 @@
+"""The rooms of one process, built from its settings and taken down in order."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from quixess import connections, vault
+from quixess.access import Keys
+from quixess.connections import Lines
+from quixess.connections.rotation import Rotation
+from quixess.database.core import Database
+from quixess.events import outward
+from quixess.events.delivery import Deliveries
+from quixess.events.outward import Policy, Sender
+from quixess.limits import Limits
+from quixess.media.fetching import Fetching
+from quixess.media.shelf import Shelf
+from quixess.media.store import Disk
+from quixess.media.uploading import Uploads
+from quixess.messages.receiving import Receiving
+from quixess.messages.sending import Sending
+from quixess.messages.settling import Settling
+from quixess.onboarding import Onboarding, Parting
+from quixess.settings import Settings
+from quixess.templates import Sync
+from quixess.vault import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this process does."""
+
+    gateway: bool
+    worker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What this process is made of. Without a worker there are no deliveries, no settling and no fetching."""
+
+    db: Database
+    keyring: Keyring
+    keys: Keys
+    limits: Limits
+    sync: Sync
+    sending: Sending
+    receiving: Receiving
+    deliveries: Deliveries | None
+    settling: Settling | None
+    shelf: Shelf
+    uploads: Uploads
+    fetching: Fetching | None
+    rotation: Rotation
+    lines: Lines
+    onboarding: Onboarding
+    parting: Parting
+
+
+def read_keyring(settings: Settings) -> Keyring:
+    """Read the keyring of this installation, or make it at the first start."""
+    if settings.keyring is not None:
+        return Keyring.loads(settings.keyring)
+    return vault.read_or_make(keyring_file(settings))
+
+
+def keyring_file(settings: Settings) -> Path:
+    """Say where the keyring lies when it is a file of this installation."""
+    return settings.data_dir / "keyring.json"
+
+
+def outward_policy(settings: Settings) -> Policy:
+    """Say which URLs tenants' endpoints may have."""
+    return Policy(
+        allow_http=settings.webhook_http,
+        ports=frozenset(settings.webhook_ports) or None,
+        networks=settings.webhook_networks,
+        closed_ports=_database_ports(settings.database_url),
+        denied_hosts=frozenset(host.partition(":")[0] for host in settings.allowed_hosts),
+        show_private_answers=settings.webhook_private_answers,
+    )
+
+
+def _database_ports(url: str | None) -> frozenset[int]:
+    """Read the ports of a PostgreSQL URL, which may name several hosts. The embedded one has none."""
+    if url is None:
+        return frozenset()
+    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition(":")[2] for host in hosts if not host.endswith("]")]
+    return frozenset(int(port) for port in ports if port.isdigit()) | {5432}
+
+
+@asynccontextmanager
+async def furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[Rooms]:
+    """Open the rooms for the length of a block. Raises VaultError for a keyring that is not the database's."""
+    keyring = read_keyring(settings)
+    db = await Database.open(dsn)
+    lines = Lines(version=settings.graph_version, timeout_s=settings.send_timeout)
+    proxy = outward.read_proxy(settings.egress_proxy_url) if settings.egress_proxy_url else None
+    sender = Sender(outward_policy(settings), total_timeout_s=settings.delivery_timeout, proxy=proxy)
+    await sender.open()
+    try:
+        await connections.check_keyring(db, keyring)
+        yield _build(settings, roles, db, keyring, lines, sender)
+    finally:
+        await sender.close()
+        await lines.close()
+        await db.close()
+
+
+def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lines: Lines, sender: Sender) -> Rooms:
+    deliveries = settling = fetching = None
+    files = Disk(settings.media_dir or settings.data_dir / "media")
+    if roles.worker:
+        deliveries = Deliveries(db, keyring, sender, ladder=settings.retry_ladder, lease_s=settings.delivery_lease)
+        settling = Settling(
+            db, keyring, deliveries, lease_s=settings.send_lease, unknown_after_s=settings.unknown_after
+        )
+        fetching = Fetching(
+            db,
+            keyring,
+            lines,
+            files,
+            lease_s=settings.delivery_lease,
+            ladder=settings.retry_ladder,
+            keep_days=settings.media_days,
+        )
+    sync = Sync(db, keyring, lines, deliveries)
+    limits = Limits(db)
+    sending = Sending(
+        db,
+        keyring,
+        lines,
+        sync,
+        deliveries,
+        limits,
+        lease_s=settings.send_lease,
+        unknown_wait_s=settings.unknown_wait,
+        otp_rates=settings.otp_per_recipient,
+    )
+    receiving = Receiving(
+        db,
+        keyring,
+        deliveries,
+        lease_s=settings.delivery_lease,
+        works=roles.worker,
+        on_media=fetching.wake if fetching is not None else None,
+    )
+    keys = Keys(db, keyring)
+    shelf = Shelf(db, files)
+    uploads = Uploads(db, keyring, lines, files, shelf, keep_days=settings.media_days)
+    rotation = Rotation(db, keyring, lines)
+    onboarding = Onboarding(db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url)
+    parting = Parting(db, keyring, lines, deliveries)
+    return Rooms(
+        db, keyring, keys, limits, sync, sending, receiving, deliveries, settling, shelf, uploads, fetching, rotation,
+        lines, onboarding, parting,
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""Connections: a brand's WhatsApp Business Account, its phone number, and the sealed token that speaks for it.
+
+The top of this folder is what others use. Inside: `model`, `lines` (the Graph clients of a process), `apps` (Meta apps
+and their secrets), `finding`, `numbers` (whose a webhook's item is), `keeping` (connect, disconnect), `proving` (a
+claim held against Meta), `tokens` and `rotation` (tokens looked after, exchanged before they die, flagged when dead).
+"""
+
+from quixess.connections.apps import check_keyring, end_overlap, find_app, forget_unused_app, keep_app, replace_secret
+from quixess.connections.finding import (
+    active,
+    describe,
+    find_connection,
+    find_pin,
+    is_last,
+    list_connections,
+    load,
+    none_active,
+    none_such,
+    number_of,
+    why_none,
+)
+from quixess.connections.keeping import check_free, connect, disconnect, disconnect_others
+from quixess.connections.lines import Lines
+from quixess.connections.model import App, Claim, Connection, Entry, Facts, NotConnectable, Number, Stray
+from quixess.connections.numbers import count_strays, find_accounts, find_numbers, note_webhooks
+from quixess.connections.proving import prove, prove_secret, step
+from quixess.connections.tokens import flag_unauthorized
+
+__all__ = [
+    "App",
+    "Claim",
+    "Connection",
+    "Entry",
+    "Facts",
+    "Lines",
+    "NotConnectable",
+    "Number",
+    "Stray",
+    "active",
+    "check_free",
+    "check_keyring",
+    "connect",
+    "count_strays",
+    "describe",
+    "disconnect",
+    "disconnect_others",
+    "end_overlap",
+    "find_accounts",
+    "find_app",
+    "find_connection",
+    "find_numbers",
+    "find_pin",
+    "flag_unauthorized",
+    "forget_unused_app",
+    "is_last",
+    "keep_app",
+    "list_connections",
+    "load",
+    "none_active",
+    "none_such",
+    "note_webhooks",
+    "number_of",
+    "prove",
+    "prove_secret",
+    "replace_secret",
+    "step",
+    "why_none",
+]

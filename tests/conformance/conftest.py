@@ -1,0 +1,39 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from quixess import simulator as simulators
+from tests.conformance import openapi
+from tests.conformance.openapi import OpenApi
+from tests.conformance.recording import Heard, recording
+from tests.simulator import driving
+
+
+@pytest.fixture
+def meta_file() -> OpenApi:
+    """Meta's OpenAPI file as mended; a test that needs it says aloud that it was skipped where there is none."""
+    found = openapi.load()
+    if found is None:
+        pytest.skip(openapi.MISSING)
+    return found
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[driving.Receiver]:
+    async with driving.receiving() as one:
+        yield one
+
+
+@pytest.fixture
+async def simulator(receiver: driving.Receiver) -> AsyncIterator[driving.Simulator]:
+    """A quick simulator whose webhooks go to `receiver`."""
+    async with driving.running(simulators.Options(settings=driving.QUICK)) as one:
+        await one.subscribe(receiver)
+        yield one
+
+
+@pytest.fixture
+async def heard() -> AsyncIterator[Heard]:
+    """A simulator that is listened to."""
+    async with driving.running(simulators.Options(settings=driving.QUICK)) as meta, recording(meta) as (recorder, seen):
+        yield seen, recorder
