@@ -55,6 +55,14 @@ async def judge(stage: Stage, deaths: Sequence[Death], scales: Scales) -> Verdic
 
 
 async def _wait(stage: Stage, _deaths: Sequence[Death], _found: Verdict) -> None:
+    """Wait for rest, have the last word on every send in doubt, and wait again: a last word can be a new message."""
+    await _rest(stage)
+    for key, phone in list(stage.load.doubtful.items()):
+        assert await stage.load.ask(key, phone), f"{key} has no last word"
+    await _rest(stage)
+
+
+async def _rest(stage: Stage) -> None:
     """Wait until Meta has told all, nobody waits with us, and no send is in doubt. A live pipe is part of that."""
     loop = asyncio.get_running_loop()
     until = loop.time() + PATIENCE_S
@@ -63,8 +71,6 @@ async def _wait(stage: Stage, _deaths: Sequence[Death], _found: Verdict) -> None
         if left.get("sends in doubt"):
             await stage.load.write()
         await asyncio.sleep(0.5)
-    for key, phone in list(stage.load.doubtful.items()):
-        assert await stage.load.ask(key, phone), f"{key} has no last word"
 
 
 async def _left(stage: Stage) -> dict[str, Any]:

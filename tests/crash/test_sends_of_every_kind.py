@@ -57,6 +57,8 @@ async def wish(site: Site, kind: str, **more: Any) -> Wish:
     """Let the customer write, so that everything may be sent, and say what is to be sent."""
     await site.customer_says("Where is my parcel?")
     await eventually(lambda: site.rows("SELECT 1 FROM conversation WHERE window_until IS NOT NULL"))
+    # The tenant was told of it, and that is written down: a death after this repeats nothing.
+    await eventually(lambda: site.rows("SELECT 1 FROM outcome"))
     if kind == "template":
         return Wish(site, templating.PATH, {"to": PHONE} | TEMPLATE | more, site.demo.full_key)
     said = replying.TEXT if kind == "text" else {"type": "image", "media": {"id": await upload(site)}}

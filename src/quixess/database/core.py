@@ -16,14 +16,16 @@ from quixess.errors import QuixessError
 
 Row = asyncpg.Record
 
-_WRITER = {
-    "role": "quixess_writer",
-    # A plan cached while a table was small would scan it for ever after: pin index access.
+# A plan cached while a table was small would scan it for ever after: pin index access.
+_BY_INDEX = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
+}
+_WRITER = _BY_INDEX | {
+    "role": "quixess_writer",
     # Longer than PostgreSQL's deadlock_timeout (1 s): at the same moment both writers of a circle would give up.
     "lock_timeout": "1500",
     "statement_timeout": "15000",
@@ -31,9 +33,8 @@ _WRITER = {
     "application_name": "quixess writer",
 }
 _RELAXED = _WRITER | {"synchronous_commit": "off", "application_name": "quixess acks"}
-_READER = {
+_READER = _BY_INDEX | {
     "role": "quixess_reader",
-    "jit": "off",
     "statement_timeout": "15000",
     "idle_in_transaction_session_timeout": "30000",
     "default_transaction_read_only": "on",

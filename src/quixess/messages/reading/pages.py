@@ -11,8 +11,7 @@ from quixess.database.core import Row, Tx
 LOOK = 20_000
 BEFORE_ALL, AFTER_ALL = UUID(int=0), UUID(int=(1 << 128) - 1)
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-_PINNED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort")
-_PIN = ", ".join(f"set_config('{name}', 'off', true)" for name in _PINNED)
+_PIN = "SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +26,8 @@ class Page:
 
 
 async def pin(tx: Tx) -> None:
-    """Let the statements of this transaction go by index, in its order, whatever the statistics say of the tables.
-
-    A plan made while a table was small, or for a brand unlike this one, would read it from end to end.
-    """
-    await tx.execute(f"SELECT {_PIN}, set_config('plan_cache_mode', 'force_generic_plan', true)")
+    """Let the statements of this transaction read in the order of an index, as far as a page goes and no further."""
+    await tx.execute(_PIN)
 
 
 def cut(rows: Sequence[Row], limit: int, edge: list[Any] | None, *columns: str) -> Page:
