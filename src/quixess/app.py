@@ -12,6 +12,7 @@ from quixess.api.peers import Peers, Strikes
 from quixess.api.reference import Reference
 from quixess.connections import Lines
 from quixess.database.core import Database
+from quixess.health import Examination
 from quixess.intake import Intake
 from quixess.limits import Limits
 from quixess.media.shelf import Shelf
@@ -53,7 +54,10 @@ def build(
         uploads=uploads,
         cursors=Cursors(keyring),
     )
-    desk = manage.Desk(db, keyring, manage.Gate(db, keyring, peers, strikes), lines, sync, onboarding, parting)
+    examination = Examination(db, keyring, lines, settings.public_url)
+    desk = manage.Desk(
+        db, keyring, manage.Gate(db, keyring, peers, strikes), lines, sync, onboarding, parting, examination
+    )
     doors = Starlette(
         routes=[
             *api.routes(rooms),

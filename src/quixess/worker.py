@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import structlog
 
-from quixess import idempotency, limits, notices, retention
+from quixess import health, idempotency, limits, notices, retention
 from quixess.connections.rotation import Rotation
-from quixess.database import partitions
+from quixess.database import ids, partitions
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
 from quixess.events.delivery import Deliveries
@@ -28,6 +28,7 @@ _SETTLE_EVERY_S = 1.0
 _REPLAY_EVERY_S = 0.2
 _SWEEP_EVERY_S = 5.0
 _POLL_EVERY_S = 1.0
+_BEAT_EVERY_S = 10.0
 _CLOCK_EVERY_S = 60.0
 _UPKEEP_EVERY_S = 3600.0
 _MOST_OFF_S = 60.0
@@ -68,6 +69,12 @@ async def run(rooms: Rooms) -> None:
         await sweep_all(rooms.db, pacing.sweep)
         await retention.enforce(rooms.db, rooms.keep)
 
+    worker_id = ids.new()
+
+    async def show_life() -> None:
+        async with rooms.db.transaction() as tx:
+            await health.beat(tx, worker_id)
+
     async def look_at_clock() -> None:
         await check_clock(rooms.db, datetime.now(UTC))
 
@@ -83,6 +90,7 @@ async def run(rooms: Rooms) -> None:
         loops.create_task(_repeat("news of tokens", rooms.telling.run_once, _POLL_EVERY_S))
         loops.create_task(_repeat("gaps", rooms.gaps.run_once, _SWEEP_EVERY_S))
         loops.create_task(_repeat("throughput", rooms.throughput.run_once, _SWEEP_EVERY_S))
+        loops.create_task(_repeat("beat", show_life, _BEAT_EVERY_S))
         loops.create_task(_repeat("clock", look_at_clock, _CLOCK_EVERY_S))
         loops.create_task(_repeat("upkeep", upkeep, _UPKEEP_EVERY_S))
         loops.create_task(_repeat("media sweep", rooms.fetching.sweep, _UPKEEP_EVERY_S))

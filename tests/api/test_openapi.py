@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import openapi_spec_validator
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # its stubs are a package apart
@@ -14,7 +15,8 @@ from quixess import api
 from quixess.access import Scope
 from quixess.api import openapi
 from quixess.api.endpoint import Endpoint
-from quixess.api.openapi import problems
+from quixess.api.manage import MANAGEMENT
+from quixess.api.openapi import Described, Operated, problems
 from quixess.api.told import TOLD
 from quixess.errors import CATALOGUE
 from quixess.events.endpoints import KNOWN_TYPES
@@ -23,11 +25,13 @@ from tests.events import schemas
 from tests.world import World
 
 SERVER = "https://wa.shop.example"
-DOCUMENT: dict[str, Any] = json.loads(json.dumps(openapi.document(api.ENDPOINTS, SERVER)))
-endpoints = pytest.mark.parametrize("endpoint", api.ENDPOINTS, ids=lambda one: one.id)
+OPERATED = openapi.for_operators(MANAGEMENT)
+EVERY: list[Described] = [*api.ENDPOINTS, *OPERATED]
+DOCUMENT: dict[str, Any] = json.loads(json.dumps(openapi.document(EVERY, SERVER)))
+endpoints = pytest.mark.parametrize("endpoint", EVERY, ids=lambda one: one.id)
 
 
-def operation(endpoint: Endpoint) -> dict[str, Any]:
+def operation(endpoint: Described) -> dict[str, Any]:
     found: dict[str, Any] = DOCUMENT["paths"][endpoint.route][endpoint.method.lower()]
     return found
 
@@ -54,10 +58,11 @@ def test_every_endpoint_is_an_operation_and_every_operation_an_endpoint() -> Non
         for method, one in both.items()
     }
 
-    assert told == {(one.method, one.route, one.id) for one in api.ENDPOINTS}
+    assert told == {(one.method, one.route, one.id) for one in EVERY}
+    assert len({one.id for one in EVERY}) == len(EVERY)
 
 
-@endpoints
+@pytest.mark.parametrize("endpoint", api.ENDPOINTS, ids=lambda one: one.id)
 def test_an_operation_names_its_scope_and_explains_itself(endpoint: Endpoint) -> None:
     one = operation(endpoint)
 
@@ -68,8 +73,42 @@ def test_an_operation_names_its_scope_and_explains_itself(endpoint: Endpoint) ->
     assert one["security"] == [{"ApiKey": []}, {"Bearer": []}]
 
 
+@pytest.mark.parametrize("endpoint", OPERATED, ids=lambda one: one.id)
+def test_an_operation_for_operators_stands_apart_and_no_key_opens_it(endpoint: Operated) -> None:
+    one = operation(endpoint)
+
+    scheme = DOCUMENT["components"]["securitySchemes"]["OperatorToken"]
+    path = [parameter for parameter in one["parameters"] if parameter.get("in") == "path"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert one["security"] == [{"OperatorToken": []}]
+    assert one["tags"] == ["Management"]
+    assert "x-required-scope" not in one
+    assert endpoint.description
+    assert path[0]["name"] == "brand"
+    assert {parameter["name"] for parameter in path} == set(re.findall(r"{(\w+)}", endpoint.route))
+    assert [parameter["name"] for parameter in path if parameter["example"] == parameter["name"]] == []
+    assert {"missing_operator_token", "invalid_operator_token", "brand_not_found"} <= set(problems.codes(endpoint))
+    assert {"missing_api_key", "insufficient_scope"}.isdisjoint(problems.codes(endpoint))
+
+
+def test_the_operations_for_operators_come_last_under_a_tag_of_their_own() -> None:
+    tags = [one["tags"][0] for path in DOCUMENT["paths"].values() for one in path.values()]
+
+    assert DOCUMENT["tags"][-1]["name"] == "Management"
+    assert tags[-len(OPERATED) :] == ["Management"] * len(OPERATED)
+    assert tags.count("Management") == len(OPERATED)
+
+
+@pytest.mark.parametrize("endpoint", OPERATED, ids=lambda one: one.id)
+def test_the_examples_of_operators_are_taken_by_the_gateway_itself(endpoint: Operated) -> None:
+    for example in endpoint.examples.values():
+        assert endpoint.request is not None
+        assert msgspec.convert(example, endpoint.request)
+    assert msgspec.to_builtins(msgspec.convert(endpoint.answer, endpoint.response)) == endpoint.answer
+
+
 @endpoints
-def test_every_error_of_an_operation_is_listed_under_its_status_with_an_example(endpoint: Endpoint) -> None:
+def test_every_error_of_an_operation_is_listed_under_its_status_with_an_example(endpoint: Described) -> None:
     told = {
         code: (int(status), answer["content"]["application/problem+json"])
         for status, answer in operation(endpoint)["responses"].items()
@@ -86,7 +125,7 @@ def test_every_error_of_an_operation_is_listed_under_its_status_with_an_example(
 
 
 @endpoints
-def test_every_example_is_what_its_schema_says(endpoint: Endpoint) -> None:
+def test_every_example_is_what_its_schema_says(endpoint: Described) -> None:
     found = list(_examples(operation(endpoint)))
 
     for schema, example in found:
@@ -104,13 +143,13 @@ def _examples(one: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Any]]:
 
 
 @endpoints
-def test_a_body_has_examples_and_an_answer_has_one(endpoint: Endpoint) -> None:
+def test_a_body_has_examples_and_an_answer_has_one(endpoint: Described) -> None:
     assert endpoint.examples or endpoint.request is None
     assert endpoint.answer is not None or endpoint.response is bytes
 
 
 @endpoints
-def test_every_field_that_a_caller_fills_in_is_described(endpoint: Endpoint) -> None:
+def test_every_field_that_a_caller_fills_in_is_described(endpoint: Described) -> None:
     one = operation(endpoint)
     named = [parameter for parameter in one["parameters"] if "name" in parameter]
     bodies = [content["schema"] for content in one.get("requestBody", {}).get("content", {}).values()]
@@ -143,13 +182,14 @@ def _members(schema: dict[str, Any], seen: set[str]) -> Iterator[tuple[str, dict
 
 
 @endpoints
-def test_requests_are_closed_and_answers_are_open(endpoint: Endpoint) -> None:
+def test_requests_are_closed_and_answers_are_open(endpoint: Described) -> None:
     components = DOCUMENT["components"]["schemas"]
+    prefix = openapi.OF_MANAGEMENT if isinstance(endpoint, Operated) else ""
 
     if endpoint.request is not None:
-        assert components[endpoint.request.__name__]["additionalProperties"] is False
+        assert components[prefix + endpoint.request.__name__]["additionalProperties"] is False
     if endpoint.response is not bytes:
-        assert "additionalProperties" not in components[endpoint.response.__name__]
+        assert "additionalProperties" not in components[prefix + endpoint.response.__name__]
 
 
 def test_no_pattern_is_python_s_own() -> None:

@@ -12,6 +12,8 @@ import pytest
 from quixess import api
 from quixess.access import Scope
 from quixess.api import openapi, prose
+from quixess.api.manage import MANAGEMENT
+from quixess.api.openapi import Described, Operated
 from quixess.api.reference import page, samples
 from quixess.errors import CATALOGUE
 from quixess.events.endpoints import KNOWN_TYPES
@@ -19,7 +21,9 @@ from quixess.meta import codes
 from tests.world import Answer, World
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
-endpoints = pytest.mark.parametrize("endpoint", api.ENDPOINTS, ids=lambda one: one.id)
+OPERATED = openapi.for_operators(MANAGEMENT)
+EVERY: list[Described] = [*api.ENDPOINTS, *OPERATED]
+endpoints = pytest.mark.parametrize("endpoint", EVERY, ids=lambda one: one.id)
 pages = pytest.mark.parametrize("path", ["/docs", "/docs/errors"])
 
 
@@ -140,9 +144,9 @@ async def test_a_host_that_could_break_out_of_a_sample_is_refused(world: World, 
 
 
 @endpoints
-async def test_an_endpoint_expands_to_all_there_is_to_know(world: World, endpoint: api.Endpoint) -> None:
+async def test_an_endpoint_expands_to_all_there_is_to_know(world: World, endpoint: Described) -> None:
     html = parse(await load(world, "/docs"))
-    document = openapi.document(api.ENDPOINTS, world.url)
+    document = openapi.document(EVERY, world.url)
 
     shown = "".join(html.texts)
     entry = page.entry(endpoint, document)
@@ -153,6 +157,26 @@ async def test_an_endpoint_expands_to_all_there_is_to_know(world: World, endpoin
     for one in [*entry.parameters, *entry.request, *(row for answer in entry.answers for row in answer.fields)]:
         assert one.name in html.texts
     assert {code for _, _, code, _ in entry.errors} <= set(html.texts)
+
+
+@pytest.mark.parametrize("endpoint", OPERATED, ids=lambda one: one.id)
+def test_the_samples_for_operators_show_their_token_and_no_key(endpoint: Operated) -> None:
+    entry = page.entry(endpoint, openapi.document(EVERY, "https://wa.shop.example"))
+
+    for text in entry.samples.values():
+        assert f"Bearer {samples.TOKEN}" in text
+        assert samples.KEY not in text
+        assert "X-API-Key" not in text
+        assert "https://wa.shop.example/api/v1/whatsapp/brands/brd_" in text
+        assert "{id}" not in text
+
+
+async def test_what_is_for_operators_stands_apart_after_all_that_is_for_keys(world: World) -> None:
+    ids = parse(await load(world, "/docs")).ids
+
+    apart = ids.index("operators")
+    assert {one.id for one in OPERATED} <= set(ids[apart:])
+    assert {one.id for one in api.ENDPOINTS} <= set(ids[:apart])
 
 
 async def test_the_page_shows_every_scope_and_every_event(world: World) -> None:

@@ -14,7 +14,8 @@ from aiohttp import web
 
 from quixess import api
 from quixess.api import openapi
-from quixess.api.openapi import operations
+from quixess.api.manage import MANAGEMENT
+from quixess.api.openapi import Described, operations
 from quixess.api.reference import page, samples
 from quixess.api.reference.samples import Call
 from tests.api.past import Past, live
@@ -112,8 +113,9 @@ async def test_an_awkward_body_arrives_as_it_is(tmp_path: Path, language: str) -
 
 @pytest.mark.skipif(shutil.which("gofmt") is None, reason="gofmt is not installed: the Go samples were NOT checked")
 def test_the_go_samples_are_formatted_as_go_is(tmp_path: Path) -> None:
-    document = openapi.document(api.ENDPOINTS, "https://wa.shop.example")
-    for endpoint in api.ENDPOINTS:
+    every: list[Described] = [*api.ENDPOINTS, *openapi.for_operators(MANAGEMENT)]
+    document = openapi.document(every, "https://wa.shop.example")
+    for endpoint in every:
         (tmp_path / f"{endpoint.id}.go").write_text(
             page.entry(endpoint, document).samples["Go"] + "\n", encoding="utf-8"
         )

@@ -5,6 +5,7 @@ import re
 from quixess import api
 from quixess.access import Scope
 from quixess.api import openapi
+from quixess.api.manage import MANAGEMENT
 from quixess.api.reference import page
 from quixess.api.told import TOLD
 from quixess.errors import CATALOGUE
@@ -48,6 +49,24 @@ def test_every_endpoint_is_described_with_its_fields_and_its_errors() -> None:
         rows = {row[0] for row in pages.rows(told)}
         assert {f"`{field.name}`" for field in (*entry.parameters, *entry.request)} <= rows
         assert set(re.findall(r"errors\.md#(\w+)\)", told)) == set(endpoint.errors)
+
+
+def test_every_management_endpoint_is_listed_and_described_apart() -> None:
+    endpoints = openapi.for_operators(MANAGEMENT)
+    document = openapi.document(endpoints, writing.SERVER)
+    apart = pages.section("docs/api.md", "## For operators")
+
+    listed = [re.findall(r"\[`(.+)`\]", row[0]) for row in pages.rows(apart.partition("\n### ")[0])]
+    assert listed == [[writing.shown(one)] for one in endpoints]
+    for endpoint in endpoints:
+        assert f"\n### {writing.shown(endpoint)}\n" in apart
+        told = pages.section("docs/api.md", f"### {writing.shown(endpoint)}")
+        entry = page.entry(endpoint, document)
+        rows = {row[0] for row in pages.rows(told)}
+        assert {f"`{field.name}`" for field in (*entry.parameters, *entry.request)} <= rows
+        assert set(re.findall(r"errors\.md#(\w+)\)", told)) == set(endpoint.errors)
+        assert "operator token" in told
+        assert "scope" not in told
 
 
 def test_the_scopes_of_the_glossary_are_those_of_the_keys() -> None:

@@ -1,7 +1,7 @@
-"""Writes what is made from the pages and from the table of routes: `make docs`.
+"""Writes what is made from the pages and from the tables of routes: `make docs`.
 
 Two things: `told.json`, which the gateway shows at /docs, from docs/errors.md and docs/events.md; and the parts of
-docs/api.md between `<!-- made: … -->` and `<!-- end -->`, from the table of routes. Tests compare both with the files.
+docs/api.md between `<!-- made: … -->` and `<!-- end -->`, from the tables of routes. Tests compare both with the files.
 """
 
 import json
@@ -12,7 +12,8 @@ from typing import Any
 from quixess import api
 from quixess.access import Scope
 from quixess.api import openapi
-from quixess.api.openapi import problems
+from quixess.api.manage import MANAGEMENT
+from quixess.api.openapi import Described, problems
 from quixess.api.openapi.fields import Field
 from quixess.api.reference import page
 from quixess.errors import CATALOGUE
@@ -26,6 +27,7 @@ CHECKS = {
     "PHP": ("php", "function verify("),
     "Go": ("go", "func verify("),
 }
+SERVER = "http://127.0.0.1:8800"
 _MARKED = re.compile(r"(<!-- made: (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
 _SENT = {
     "idempotency_in_progress": "by this request, right",
@@ -77,6 +79,7 @@ def signatures() -> dict[str, str]:
 def api_page() -> str:
     """Write docs/api.md: what people wrote, with the parts that are made between their marks."""
     parts = {"endpoints": listed(), "scopes": scopes(), "errors": statuses(), "reference": reference()}
+    parts |= {"management": management()}
     return _MARKED.sub(lambda found: f"{found[1]}\n\n{parts[found[2]]}\n\n{found[3]}", pages.read("docs/api.md"))
 
 
@@ -113,8 +116,17 @@ def statuses() -> str:
 
 
 def reference() -> str:
-    document = openapi.document(api.ENDPOINTS, "http://127.0.0.1:8800")
+    document = openapi.document(api.ENDPOINTS, SERVER)
     return "\n\n".join(part for group in page.groups(api.ENDPOINTS, document) for part in _group(group))
+
+
+def management() -> str:
+    """List the endpoints for operators, and lay each of them out."""
+    endpoints = openapi.for_operators(MANAGEMENT)
+    document = openapi.document(endpoints, SERVER)
+    rows = [(f"[`{shown(one)}`](#{anchor(shown(one))})", one.summary.rstrip(".")) for one in endpoints]
+    parts = [part for group in page.groups(endpoints, document) for part in _group(group)]
+    return "\n\n".join([table(("for operators", ""), rows), *parts])
 
 
 def _group(group: page.Group) -> Iterator[str]:
@@ -127,7 +139,7 @@ def _entry(one: page.Entry) -> Iterator[str]:
     yield f"### {shown(endpoint)}"
     key = " Takes an [`Idempotency-Key`](#idempotency)." if endpoint.idempotent else ""
     yield f"{endpoint.summary.rstrip('.')}. {endpoint.description}".strip()
-    yield f"Operation `{endpoint.id}`, scope {needs(endpoint)}.{key}"
+    yield f"Operation `{endpoint.id}`, {_opened_by(endpoint)}.{key}"
     for title, fields in (("parameter", one.parameters), ("field", one.request)):
         if fields:
             yield table((title, "type", "needed", "what it is"), [_row(field) for field in fields])
@@ -162,9 +174,13 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def shown(endpoint: api.Endpoint) -> str:
+def shown(endpoint: Described) -> str:
     """Name an endpoint as the pages do: without the address that all share."""
     return f"{endpoint.method} {endpoint.shown}"
+
+
+def _opened_by(endpoint: Described) -> str:
+    return f"scope {needs(endpoint)}" if isinstance(endpoint, api.Endpoint) else "operator token"
 
 
 def needs(endpoint: api.Endpoint) -> str:

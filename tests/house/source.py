@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "quixess"
 ROOMS = (
     "retention",
+    "health",
     "messages",
     "notices",
     "media",

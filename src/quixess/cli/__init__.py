@@ -15,6 +15,7 @@ from quixess import settings, simulator
 from quixess.cli import (
     commands,
     connections,
+    doctor,
     endpoints,
     events,
     ground,
@@ -50,6 +51,7 @@ app.add_typer(commands.bodies, name="intake")
 app.add_typer(notices.told, name="notices")
 app.add_typer(templates.templates, name="template")
 app.add_typer(vault.keyring, name="vault")
+app.command(name="doctor")(doctor.doctor)
 
 ReadyFd = Annotated[int | None, typer.Option(hidden=True)]
 Parent = Annotated[int | None, typer.Option(hidden=True)]

@@ -11,6 +11,7 @@ from quixess.api import body
 from quixess.api.manage.gate import Admitted, Gate
 from quixess.connections import Lines
 from quixess.database.core import Database
+from quixess.health import Examination
 from quixess.onboarding import Onboarding, Parting
 from quixess.templates import Sync
 from quixess.vault import Keyring
@@ -31,6 +32,7 @@ class Desk:
     sync: Sync
     onboarding: Onboarding
     parting: Parting
+    examination: Examination
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

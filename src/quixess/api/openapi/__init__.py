@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
-from quixess.api.endpoint import Endpoint
 from quixess.api.openapi import operations, problems, schemas
+from quixess.api.openapi.managed import Described, Operated, for_operators
 from quixess.api.told import TOLD
 from quixess.events import endpoints as receivers
+
+__all__ = ["OF_MANAGEMENT", "TAGS", "Described", "Operated", "document", "for_operators", "in_order"]
 
 TAGS = {
     "send": "Send codes, templates and replies.",
@@ -17,13 +19,20 @@ TAGS = {
     "media": "Files: those customers sent, and those you send.",
     "webhook-events": "What your endpoints were told, and telling it again.",
     "me": "The key that asks.",
+    operations.MANAGEMENT: "For operators: the connections and templates of every brand, by operator token.",
 }
 """The groups of endpoints, in the order of the pages."""
+
+OF_MANAGEMENT = "manage."
+"""How the names of the schemas begin that only operators meet."""
+
+T = TypeVar("T", bound=Described)
 
 _DESCRIPTION = (
     "Send one-time codes, templates and replies over WhatsApp Business, read what was said, and have events delivered. "
     "Every key belongs to one brand and holds some of seven scopes. Errors are RFC 9457 problems with a `code` that "
-    "never changes its meaning. The page at /docs explains all of it with samples."
+    "never changes its meaning. Operators connect numbers and submit templates by the management API, with tokens of "
+    "their own. The page at /docs explains all of it with samples."
 )
 _KEY = r"^[A-Za-z0-9_.:~-]{1,255}$"
 
@@ -57,11 +66,14 @@ _EVENT_HEADERS = {
 }
 
 
-def document(endpoints: Sequence[Endpoint], server: str) -> dict[str, Any]:
+def document(endpoints: Sequence[Described], server: str) -> dict[str, Any]:
     """Write the document for readers who reach the gateway at `server`, such as `https://wa.shop.example`."""
-    structs, components = schemas.of_structs(_types(endpoints))
+    ours, components = schemas.of_structs(_types(one for one in endpoints if not isinstance(one, Operated)))
+    managed, more = schemas.of_structs(_types(one for one in endpoints if isinstance(one, Operated)), OF_MANAGEMENT)
+    components |= more
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in in_order(endpoints):
+        structs = managed if isinstance(endpoint, Operated) else ours
         operation = operations.describe(endpoint, structs, components)
         paths.setdefault(endpoint.route, {})[endpoint.method.lower()] = operation
     return {
@@ -81,17 +93,17 @@ def document(endpoints: Sequence[Endpoint], server: str) -> dict[str, Any]:
     }
 
 
-def in_order(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+def in_order(endpoints: Iterable[T]) -> list[T]:
     """Sort endpoints by their groups; within a group they stay as the table has them."""
     groups = list(TAGS)
     return sorted(endpoints, key=lambda one: groups.index(operations.tag(one)))
 
 
-def _used(endpoints: Iterable[Endpoint]) -> list[str]:
+def _used(endpoints: Iterable[Described]) -> list[str]:
     return list(dict.fromkeys(operations.tag(one) for one in in_order(endpoints)))
 
 
-def _types(endpoints: Iterable[Endpoint]) -> list[type]:
+def _types(endpoints: Iterable[Described]) -> list[type]:
     named = [kind for one in endpoints for kind in (one.request, one.query, one.response)]
     return [kind for kind in named if kind is not None and kind is not bytes]
 
@@ -110,6 +122,7 @@ def _components(structs: Mapping[str, Any]) -> dict[str, Any]:
         "securitySchemes": {
             "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A `qxs_…` key."},
             "Bearer": {"type": "http", "scheme": "bearer", "description": "The same key, instead of X-API-Key."},
+            "OperatorToken": {"type": "http", "scheme": "bearer", "description": "A `qxo_…` token of an operator."},
         },
     }
 

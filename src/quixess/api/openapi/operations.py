@@ -4,13 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from quixess.api.endpoint import Endpoint
 from quixess.api.gate import AnyKey
 from quixess.api.openapi import problems
+from quixess.api.openapi.managed import Described
 from quixess.api.openapi.schemas import Schema, nullable, resolve
 
 _ID = re.compile(r"`([a-z]{3})_…`")
 _SAMPLE_ID = "01KAR3V6Z5E2M8Q4T7W9Y1B3D5"
+_SAMPLES = {"name": "order_update", "language": "en_US"}
+MANAGEMENT = "Management"
 _NO_BODY = (204, 304)
 _WORDS = {
     200: "It worked.",
@@ -22,17 +24,15 @@ _WORDS = {
 }
 
 
-def describe(endpoint: Endpoint, structs: Mapping[type, Schema], components: Mapping[str, Schema]) -> dict[str, Any]:
+def describe(endpoint: Described, structs: Mapping[type, Schema], components: Mapping[str, Schema]) -> dict[str, Any]:
     """Write the operation of an endpoint; `structs` and `components` are those of `schemas.of_structs`."""
-    scope = None if isinstance(endpoint.scope, AnyKey) else str(endpoint.scope)
-    needs = f"Needs the scope `{scope}`." if scope else "Any valid key may ask."
+    needs, access = _access(endpoint)
     operation: dict[str, Any] = {
         "operationId": endpoint.id,
         "tags": [tag(endpoint)],
         "summary": endpoint.summary.rstrip("."),
         "description": " ".join(part for part in (endpoint.description, needs) if part),
-        "x-required-scope": scope,
-        "security": [{"ApiKey": []}, {"Bearer": []}],
+        **access,
         "parameters": _parameters(endpoint, structs, components),
         "responses": _answers(endpoint, structs) | problems.answers(endpoint),
     }
@@ -41,21 +41,31 @@ def describe(endpoint: Endpoint, structs: Mapping[type, Schema], components: Map
     return operation
 
 
-def tag(endpoint: Endpoint) -> str:
-    """Give the group of an endpoint: the first part of its path."""
-    return endpoint.path.split("/")[1]
+def _access(endpoint: Described) -> tuple[str, dict[str, Any]]:
+    """Tell who may ask, in a sentence and as members of the operation."""
+    if endpoint.scope is None:
+        return "Needs an operator token; API keys do not open it.", {"security": [{"OperatorToken": []}]}
+    by_key: dict[str, Any] = {"x-required-scope": None, "security": [{"ApiKey": []}, {"Bearer": []}]}
+    if isinstance(endpoint.scope, AnyKey):
+        return "Any valid key may ask.", by_key
+    return f"Needs the scope `{endpoint.scope}`.", by_key | {"x-required-scope": str(endpoint.scope)}
+
+
+def tag(endpoint: Described) -> str:
+    """Give the group of an endpoint: the first part of its path, and one for all that operators may."""
+    return MANAGEMENT if endpoint.scope is None else endpoint.path.split("/")[1]
 
 
 def sample(name: str, description: str) -> str:
     """Give a value for a parameter of a path, as its description has it."""
     prefix = _ID.search(description)
-    return f"{prefix[1]}_{_SAMPLE_ID}" if prefix else "order_update" if name == "name" else name
+    return f"{prefix[1]}_{_SAMPLE_ID}" if prefix else _SAMPLES.get(name, name)
 
 
 def _parameters(
-    endpoint: Endpoint, structs: Mapping[type, Schema], components: Mapping[str, Schema]
+    endpoint: Described, structs: Mapping[type, Schema], components: Mapping[str, Schema]
 ) -> list[dict[str, Any]]:
-    found = [_of_path(name, endpoint.parameters.get(name, "")) for name in re.findall(r"{(\w+)", endpoint.path)]
+    found = [_of_path(name, endpoint.parameters.get(name, "")) for name in re.findall(r"{(\w+)", endpoint.route)]
     if endpoint.query is not None:
         found += _of_query(resolve(structs[endpoint.query], components))
     if endpoint.idempotent:
@@ -90,7 +100,7 @@ def _asked(name: str, schema: Schema, *, needed: bool) -> dict[str, Any]:
     return parameter
 
 
-def _body(endpoint: Endpoint, structs: Mapping[type, Schema]) -> dict[str, Any] | None:
+def _body(endpoint: Described, structs: Mapping[type, Schema]) -> dict[str, Any] | None:
     if endpoint.upload is not None:
         part = {"type": "string", "contentMediaType": "application/octet-stream", "description": "The file."}
         schema = {"type": "object", "properties": {endpoint.upload: part}, "required": [endpoint.upload]}
@@ -107,12 +117,14 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _answers(endpoint: Endpoint, structs: Mapping[type, Schema]) -> dict[str, Any]:
+def _answers(endpoint: Described, structs: Mapping[type, Schema]) -> dict[str, Any]:
     return {str(status): _answer(endpoint, status, structs) for status in endpoint.statuses}
 
 
-def _answer(endpoint: Endpoint, status: int, structs: Mapping[type, Schema]) -> dict[str, Any]:
-    names = ["X-Request-Id", "RateLimit", "RateLimit-Policy"]
+def _answer(endpoint: Described, status: int, structs: Mapping[type, Schema]) -> dict[str, Any]:
+    names = ["X-Request-Id"]
+    if endpoint.scope is not None:
+        names += ["RateLimit", "RateLimit-Policy"]
     if endpoint.idempotent:
         names += ["Idempotent-Replayed", "Idempotency-Status"]
     if endpoint.response is bytes:
@@ -126,7 +138,7 @@ def _answer(endpoint: Endpoint, status: int, structs: Mapping[type, Schema]) -> 
     return answer
 
 
-def _content(endpoint: Endpoint, status: int, structs: Mapping[type, Schema]) -> dict[str, Any]:
+def _content(endpoint: Described, status: int, structs: Mapping[type, Schema]) -> dict[str, Any]:
     if endpoint.response is bytes:
         return {"*/*": {"schema": {"description": "The bytes of the file."}}}
     content: dict[str, Any] = {"schema": structs[endpoint.response]}
@@ -135,7 +147,7 @@ def _content(endpoint: Endpoint, status: int, structs: Mapping[type, Schema]) ->
     return {"application/json": content}
 
 
-def example(endpoint: Endpoint, status: int) -> Any:
+def example(endpoint: Described, status: int) -> Any:
     """Show an answer: the declared one, or of a send what it says when nobody can know."""
     if endpoint.idempotent and status == 202:
         return endpoint.answer | {"wa_message_id": None, "status": "unconfirmed"}

@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import Any
 
 from quixess.api import prose
-from quixess.api.endpoint import Endpoint
 from quixess.api.gate import AnyKey
+from quixess.api.openapi.managed import Described
 from quixess.api.pages import Paged
 from quixess.api.told import remedy
 from quixess.errors import CATALOGUE
@@ -19,6 +19,7 @@ _GATE = (
     "brand_suspended",
     "ip_not_allowed",
 )
+_OPERATORS = ("missing_operator_token", "invalid_operator_token", "brand_not_found")
 _ANY_REQUEST = ("invalid_request", "not_found", "rate_limited", "headers_too_large")
 _OUR_TROUBLE = ("internal_error", "database_unavailable", "overloaded")
 _BODY = ("request_timeout", "payload_too_large", "unsupported_media_type")
@@ -70,9 +71,9 @@ _META = {
 }
 
 
-def codes(endpoint: Endpoint) -> list[str]:
+def codes(endpoint: Described) -> list[str]:
     """Give every code that an endpoint can answer, in the order of the catalogue."""
-    found = {*endpoint.errors, *_GATE, *_ANY_REQUEST, *_OUR_TROUBLE, *_of_keys(endpoint)}
+    found = {*endpoint.errors, *_ANY_REQUEST, *_OUR_TROUBLE, *_of_gate(endpoint)}
     if endpoint.request is not None or endpoint.upload is not None:
         found.update(_BODY)
     if endpoint.request is not None:
@@ -82,10 +83,11 @@ def codes(endpoint: Endpoint) -> list[str]:
     return [code for code in CATALOGUE if code in found]
 
 
-def answers(endpoint: Endpoint) -> dict[str, Any]:
+def answers(endpoint: Described) -> dict[str, Any]:
     """Give the answers of an endpoint that are errors, by status."""
     by_status = groupby(sorted(codes(endpoint), key=_status), key=_status)
-    return {str(status): _answer(status, list(group)) for status, group in by_status}
+    metered = endpoint.scope is not None
+    return {str(status): _answer(status, list(group), metered=metered) for status, group in by_status}
 
 
 def example(code: str) -> dict[str, Any]:
@@ -103,22 +105,26 @@ def example(code: str) -> dict[str, Any]:
         shown["required_scope"] = "whatsapp:send_otp"
     if code == "whatsapp_error":
         shown |= {"retryable": False, "whatsapp_error": {"error": _META}}
+    if code == "not_connectable":
+        shown |= {"step": "token", "meta": {"code": 190, "subcode": 463}}
     return shown
 
 
-def _of_keys(endpoint: Endpoint) -> Iterable[str]:
-    return () if isinstance(endpoint.scope, AnyKey) else ("insufficient_scope",)
+def _of_gate(endpoint: Described) -> Iterable[str]:
+    if endpoint.scope is None:
+        return _OPERATORS
+    return _GATE if isinstance(endpoint.scope, AnyKey) else (*_GATE, "insufficient_scope")
 
 
 def _status(code: str) -> int:
     return CATALOGUE[code][0]
 
 
-def _answer(status: int, found: list[str]) -> dict[str, Any]:
+def _answer(status: int, found: list[str], *, metered: bool) -> dict[str, Any]:
     headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
     if status in {429, 503} or _RETRY_AFTER.intersection(found):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
-    if status == 429:
+    if status == 429 and metered:
         headers |= {name: {"$ref": f"#/components/headers/{name}"} for name in ("RateLimit", "RateLimit-Policy")}
     if status == 401:
         headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}

@@ -12,17 +12,20 @@ import msgspec
 
 Schema = dict[str, Any]
 
-_REF = "#/components/schemas/{name}"
+_COMPONENTS = "#/components/schemas/"
 _EVENTS = "quixess.events"
 
 
-def of_structs(types: Iterable[type]) -> tuple[dict[type, Schema], dict[str, Schema]]:
-    """Give the schema of each type, a reference where it is a struct, and the components that those point at."""
+def of_structs(types: Iterable[type], prefix: str = "") -> tuple[dict[type, Schema], dict[str, Schema]]:
+    """Give the schema of each type, a reference where it is a struct, and the components that those point at.
+
+    The names of the components begin with the prefix.
+    """
     wanted = list(dict.fromkeys(types))
-    found, components = msgspec.json.schema_components(wanted, ref_template=_REF)
+    found, components = msgspec.json.schema_components(wanted, ref_template=_COMPONENTS + prefix + "{name}")
     return (
         {one: _plain(schema) for one, schema in zip(wanted, found, strict=True)},
-        {name: _plain(schema) for name, schema in components.items()},
+        {prefix + name: _plain(schema) for name, schema in components.items()},
     )
 
 
@@ -96,5 +99,5 @@ def _pointed(value: Any, file: str) -> Any:
     if isinstance(pointed.get("$ref"), str):
         target, _, place = pointed["$ref"].partition("#")
         name = target.removesuffix(".json") or file
-        pointed["$ref"] = _REF.format(name=name + place.replace("/$defs/", "."))
+        pointed["$ref"] = _COMPONENTS + name + place.replace("/$defs/", ".")
     return pointed

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from quixess.api import openapi
 from quixess.api.endpoint import Endpoint
+from quixess.api.manage import MANAGEMENT, Managed
 from quixess.api.reference import page
 from quixess.errors import QuixessError
 
@@ -29,10 +30,10 @@ _OF_PAGES = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer
 
 
 class Reference:
-    """The reference of a table of routes. Documents and pages are made when first asked for, once for each host."""
+    """The reference of the tables of routes. Documents and pages are made when first asked for, once for each host."""
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        self._endpoints = tuple(endpoints)
+    def __init__(self, endpoints: Sequence[Endpoint], management: Sequence[Managed] = MANAGEMENT) -> None:
+        self._endpoints: list[openapi.Described] = [*endpoints, *openapi.for_operators(management)]
         self._assets = _read_assets()
         self._document = lru_cache(_HOSTS)(self._write_document)
         self._page = lru_cache(_HOSTS)(self._write_page)

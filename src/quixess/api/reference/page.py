@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from quixess.access import Scope
 from quixess.api import prose
-from quixess.api.endpoint import Endpoint
-from quixess.api.openapi import fields, in_order, operations, problems
+from quixess.api.openapi import Described, Operated, fields, in_order, operations, problems
 from quixess.api.openapi.fields import Field
 from quixess.api.reference import samples
 from quixess.api.reference.samples import Call
@@ -28,6 +27,7 @@ SCOPES = {
     Scope.READ_CONVERSATIONS: "See who talks with you, and until when you may answer; no texts.",
     Scope.MANAGE_WEBHOOKS: "See what your endpoints were told, and have it told again.",
 }
+T = TypeVar("T", bound=Described)
 _AGAIN = {codes.Kind.RETRY: "yes", codes.Kind.WAIT: "wait"}
 
 
@@ -43,9 +43,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An endpoint as the page shows it. `errors` are (status, title, code, fix); `examples` texts by name."""
+    """An endpoint as the page shows it. `errors` are (status, title, code, fix); `examples` texts by name.
 
-    endpoint: Endpoint
+    `scope` None: any valid key, or of an endpoint for operators no key at all.
+    """
+
+    endpoint: Described
     summary: str
     scope: str | None
     parameters: list[Field]
@@ -65,14 +68,18 @@ class Group:
     entries: list[Entry]
 
 
-def render(endpoints: Sequence[Endpoint], document: Mapping[str, Any], assets: Mapping[str, str]) -> str:
+def render(endpoints: Sequence[Described], document: Mapping[str, Any], assets: Mapping[str, str]) -> str:
     """Write /docs."""
     first = next(one for one in endpoints if one.id == "send_otp")
+    keyed = [one for one in endpoints if not isinstance(one, Operated)]
+    operated = [one for one in endpoints if isinstance(one, Operated)]
     return _PAGES.get_template("docs.html").render(
         assets=assets,
         server=document["servers"][0]["url"],
         version=document["info"]["version"],
-        groups=groups(endpoints, document),
+        groups=groups(keyed, document),
+        operators=groups(operated, document),
+        operator_token=samples.TOKEN,
         first=_samples(first, document["servers"][0]["url"]),
         scopes=scopes(endpoints),
         events=[(kind, _event(kind, document), samples.pretty(one)) for kind, one in TOLD.events.items()],
@@ -90,16 +97,16 @@ def render_errors(assets: Mapping[str, str]) -> str:
     )
 
 
-def groups(endpoints: Sequence[Endpoint], document: Mapping[str, Any]) -> list[Group]:
-    """Give the groups of endpoints in the order of the document."""
+def groups(endpoints: Sequence[Described], document: Mapping[str, Any]) -> list[Group]:
+    """Give the groups of these endpoints in the order of the document."""
     words = {tag["name"]: tag["description"] for tag in document["tags"]}
-    entries = [entry(one, document) for one in in_order(endpoints)]
-    return [
-        Group(name, words[name], [one for one in entries if operations.tag(one.endpoint) == name]) for name in words
-    ]
+    found: dict[str, list[Entry]] = {}
+    for one in in_order(endpoints):
+        found.setdefault(operations.tag(one), []).append(entry(one, document))
+    return [Group(name, words[name], entries) for name, entries in found.items()]
 
 
-def entry(endpoint: Endpoint, document: Mapping[str, Any]) -> Entry:
+def entry(endpoint: Described, document: Mapping[str, Any]) -> Entry:
     """Lay out one endpoint."""
     operation = document["paths"][endpoint.route][endpoint.method.lower()]
     components = document["components"]["schemas"]
@@ -108,7 +115,7 @@ def entry(endpoint: Endpoint, document: Mapping[str, Any]) -> Entry:
     return Entry(
         endpoint=endpoint,
         summary=operation["summary"],
-        scope=operation["x-required-scope"],
+        scope=operation.get("x-required-scope"),
         parameters=fields.of_parameters([one for one in operation["parameters"] if "name" in one]),
         request=fields.of_schema(told["schema"], components) if told else [],
         examples={name: samples.pretty(one["value"]) for name, one in told.get("examples", {}).items()},
@@ -118,7 +125,7 @@ def entry(endpoint: Endpoint, document: Mapping[str, Any]) -> Entry:
     )
 
 
-def scopes(endpoints: Sequence[Endpoint]) -> list[tuple[str, str, list[Endpoint]]]:
+def scopes(endpoints: Sequence[T]) -> list[tuple[str, str, list[T]]]:
     """Give each scope, what it is for, and the endpoints that need it."""
     return [(str(one), words, [e for e in endpoints if e.scope is one]) for one, words in SCOPES.items()]
 
@@ -130,7 +137,7 @@ def _answer(status: str, told: Mapping[str, Any], components: Mapping[str, Any])
     return Answer(status, told["description"], found, shown)
 
 
-def _samples(endpoint: Endpoint, server: str) -> Mapping[str, str]:
+def _samples(endpoint: Described, server: str) -> Mapping[str, str]:
     path = endpoint.route
     for name, words in endpoint.parameters.items():
         path = path.replace("{" + name + "}", operations.sample(name, words))
@@ -142,6 +149,7 @@ def _samples(endpoint: Endpoint, server: str) -> Mapping[str, str]:
             upload=endpoint.upload,
             file=endpoint.response is bytes,
             idempotent=endpoint.idempotent,
+            operator=isinstance(endpoint, Operated),
         )
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 KEY = "qxs_YOUR_KEY"
+TOKEN = "qxo_YOUR_TOKEN"  # noqa: S105 - stands where the reader's own goes
 _FLAT = 72
 LANGUAGES = ("curl", "Python", "Node.js", "PHP", "Go")
 
@@ -14,7 +15,8 @@ LANGUAGES = ("curl", "Python", "Node.js", "PHP", "Go")
 class Call:
     """A request to show. `body` is JSON or None; `upload` names the part of a file that is sent instead of a body.
 
-    `file` says that the answer is a file, `idempotent` that a key of the caller's goes along.
+    `file` says that the answer is a file, `idempotent` that a key of the caller's goes along, `operator` that an
+    operator's token opens it instead of an API key.
     """
 
     method: str
@@ -23,6 +25,12 @@ class Call:
     upload: str | None = None
     file: bool = False
     idempotent: bool = False
+    operator: bool = False
+
+    @property
+    def credential(self) -> tuple[str, str]:
+        """Give the header that shows who calls, name and value."""
+        return ("Authorization", f"Bearer {TOKEN}") if self.operator else ("X-API-Key", KEY)
 
 
 def write(call: Call) -> dict[str, str]:
@@ -35,7 +43,7 @@ def _curl(call: Call) -> str:
     lines = [f"curl -sS -X {call.method} '{call.url}'" if call.method != "GET" else f"curl -sS '{call.url}'"]
     if call.file:
         lines[0] = lines[0].replace("curl -sS", "curl -sS -OJ", 1)
-    lines.append(f"-H 'X-API-Key: {KEY}'")
+    lines.append("-H '{}: {}'".format(*call.credential))
     if call.idempotent:
         lines.append('-H "Idempotency-Key: $(openssl rand -hex 16)"')
     if call.upload is not None:
@@ -48,7 +56,7 @@ def _curl(call: Call) -> str:
 
 def _python(call: Call) -> str:
     imports = ["json", *(["pathlib"] if call.upload else []), "urllib.request", *(["uuid"] if call.idempotent else [])]
-    headers = [f'"X-API-Key": "{KEY}"']
+    headers = ['"{}": "{}"'.format(*call.credential)]
     if call.idempotent:
         headers.append('"Idempotency-Key": str(uuid.uuid4())')
     arguments = [f'"{call.url}"', f'method="{call.method}"']
@@ -81,7 +89,7 @@ def _python_parts(name: str) -> list[str]:
 
 
 def _node(call: Call) -> str:
-    headers = [f'"X-API-Key": "{KEY}"']
+    headers = ['"{}": "{}"'.format(*call.credential)]
     if call.idempotent:
         headers.append('"Idempotency-Key": crypto.randomUUID()')
     lines, options = [], [f'method: "{call.method}"']
@@ -121,7 +129,7 @@ def _laid_out(lines: list[str], url: str, options: list[str]) -> list[str]:
 
 
 def _php(call: Call) -> str:
-    headers = [f"'X-API-Key: {KEY}'"]
+    headers = ["'{}: {}'".format(*call.credential)]
     options = ["CURLOPT_RETURNTRANSFER => true", f"CURLOPT_CUSTOMREQUEST => '{call.method}'"]
     if call.idempotent:
         headers.append("'Idempotency-Key: ' . bin2hex(random_bytes(16))")
@@ -155,7 +163,7 @@ def _go(call: Call) -> str:
     elif call.body is not None:
         imports.add("strings")
         before, body = [f"body := `{pretty(call.body)}`"], "strings.NewReader(body)"
-    headers = [f'request.Header.Set("X-API-Key", "{KEY}")']
+    headers = ['request.Header.Set("{}", "{}")'.format(*call.credential)]
     if call.idempotent:
         imports.add("crypto/rand")
         before += ["key := make([]byte, 16)", "rand.Read(key)"]
