@@ -1,12 +1,13 @@
 # Everything a developer does here. `make` alone tells what there is.
 
 PYTHON ?= python3
-CORES  ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+# Tests wait for other processes a third of the time: one worker more than there are cores.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)))
 SEED   := $(or $(SEED),$(shell date +%s))
 RUN    := .venv/bin/python
 MINUTES = 10
 PIP    := $(RUN) -m pip --quiet --disable-pip-version-check
-PYTEST  = $(RUN) -m pytest -n $(CORES) --randomly-seed=$(SEED)
+PYTEST  = $(RUN) -m pytest -n $(WORKERS) --randomly-seed=$(SEED)
 PLAN   := $(RUN) -c 'from importlinter.cli import lint_imports_command as check; check()' --no-logo
 LOCK   := $(RUN) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
           --no-emit-index-url --no-annotate --no-header $(if $(UPGRADE),--upgrade)
@@ -27,7 +28,7 @@ endef
 
 # $(call tests,options): run tests in the open; pytest's own summary is the last line.
 define tests
-@printf '$(BOLD)▸ tests$(OFF) on %s cores, in random order %s\n' '$(CORES)' '$(SEED)'
+@printf '$(BOLD)▸ tests$(OFF) by %s workers, in random order %s\n' '$(WORKERS)' '$(SEED)'
 @$(PYTEST) $(1) $(ARGS) || { \
 printf '$(RED)✗ make $@ stopped: tests.$(OFF) The same order again: make %s SEED=%s\n' '$@' '$(SEED)'; exit 1; }
 endef
