@@ -6,6 +6,7 @@ WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)))
 SEED   := $(or $(SEED),$(shell date +%s))
 RUN    := .venv/bin/python
 MINUTES = 10
+VENDOR := src/quixess/dashboard/static/vendor/.stamp
 PIP    := $(RUN) -m pip --quiet --disable-pip-version-check
 PYTEST  = $(RUN) -m pytest -n $(WORKERS) --randomly-seed=$(SEED)
 PLAN   := $(RUN) -c 'from importlinter.cli import lint_imports_command as check; check()' --no-logo
@@ -45,7 +46,7 @@ help: ## this list
 setup: .venv/.dev-stamp ## everything to develop, in .venv (Python 3.11 or newer; else PYTHON=…)
 	@printf 'Ready: make up · make test · make check\n'
 
-up: .venv/.run-stamp ## Quixess with its own PostgreSQL and a simulated Meta, on this machine (ARGS="…" go to it)
+up: .venv/.run-stamp $(VENDOR) ## Quixess with its own PostgreSQL and a simulated Meta, on this machine (ARGS="…" go to it)
 	@.venv/bin/quixess up $(ARGS)
 
 test: .venv/.dev-stamp ## all tests but the slow ones, in parallel and random order (ARGS="-k otp" chooses)
@@ -96,11 +97,16 @@ TESTS := -m 'not slow'
 	@chmod +x .venv/bin/quixess
 	@touch $@
 
-.venv/.dev-stamp: requirements/dev.txt requirements/run.txt pyproject.toml | .venv/bin/python
+.venv/.dev-stamp: requirements/dev.txt requirements/run.txt pyproject.toml $(VENDOR) | .venv/bin/python
 	@printf 'Installing what developers need into .venv: once, about 30 s …\n'
 	@$(PIP) install --root-user-action=ignore --require-hashes -r requirements/dev.txt
 	@$(PIP) install --root-user-action=ignore --no-deps --no-build-isolation -e .
 	@touch .venv/.run-stamp $@
+
+# What pages load and others wrote comes from npm. Without it the pages are plain, and the next make tries again.
+$(VENDOR): package-lock.json hatch_build.py | .venv/bin/python
+	@printf 'Fetching the browser files of the dashboard: once, about 2 s …\n'
+	@$(RUN) hatch_build.py || printf '$(BOLD)Going on without them:$(OFF) pages work and look plain until then.\n'
 
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || \

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import backlog, delivery, end_to_end, fairness, intake, profiling, send
+from bench import backlog, delivery, end_to_end, fairness, intake, profiling, send, watched
 from bench.processes import BenchError
 from bench.rig import Rig
 
@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "end_to_end": end_to_end.run,
     "fairness": fairness.run,
     "backlog": backlog.run,
+    "watched": watched.run,
 }
 _VERSIONS = ("uvicorn", "uvloop", "starlette", "aiohttp", "asyncpg", "msgspec")
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -64,15 +65,22 @@ def _named(server: str, database: str) -> str:
     return f"{head.rpartition('/')[0]}/{database}?{query}"
 
 
-@pytest.fixture
-async def dsn() -> AsyncIterator[str]:
-    """A migrated, empty database of the test's own."""
+@asynccontextmanager
+async def database() -> AsyncIterator[str]:
+    """Make a migrated, empty database for the length of a block, and give its address."""
     server, name = os.environ[_ENV], f"test_{uuid4().hex}"
     connection = await asyncpg.connect(server)
     await connection.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
     yield _named(server, name)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
+
+
+@pytest.fixture
+async def dsn() -> AsyncIterator[str]:
+    """A migrated, empty database of the test's own."""
+    async with database() as name:
+        yield name
 
 
 @pytest.fixture

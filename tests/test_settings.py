@@ -19,6 +19,7 @@ READ: dict[str, tuple[str, Any]] = {
     "QUIXESS_HOST": ("0.0.0.0", "0.0.0.0"),
     "QUIXESS_PORT": ("9000", 9000),
     "QUIXESS_SIMULATOR_PORT": ("0", 0),
+    "QUIXESS_SIMULATOR_URL": ("http://sim:8801/", "http://sim:8801"),
     "QUIXESS_PUBLIC_URL": ("https://wa.example.com/", "https://wa.example.com"),
     "QUIXESS_ALLOWED_HOSTS": ("api.example.com, localhost:8800,", ("api.example.com", "localhost:8800")),
     "QUIXESS_TRUSTED_PROXIES": ("10.1.0.0/16, ::1/128", (ip_network("10.1.0.0/16"), ip_network("::1/128"))),
@@ -43,6 +44,8 @@ READ: dict[str, tuple[str, Any]] = {
     "QUIXESS_INTAKE_DAYS": ("3", 3),
     "QUIXESS_MESSAGE_DAYS": ("90", 90),
     "QUIXESS_MEDIA_DAYS": ("30", 30),
+    "QUIXESS_REQUEST_LOG": ("Lines", "lines"),
+    "QUIXESS_REQUEST_DAYS": ("3", 3),
     "QUIXESS_LOG_LEVEL": ("WARNING", "warning"),
     "QUIXESS_LOG_JSON": ("1", True),
     "QUIXESS_FAIL_AT": ("send.after_claim:2", "send.after_claim:2"),
@@ -51,6 +54,7 @@ SECRETS = ("QUIXESS_DATABASE_URL", "QUIXESS_KEYRING", "QUIXESS_EGRESS_PROXY_URL"
 BAD = {
     "QUIXESS_PORT": ("-1", "65536", "http", "8800.0"),
     "QUIXESS_SIMULATOR_PORT": ("99999", "any"),
+    "QUIXESS_SIMULATOR_URL": ("sim", "http"),
     "QUIXESS_TRUSTED_PROXIES": ("10.0.0.1/8", "proxy", "any"),
     "QUIXESS_OTP_PER_RECIPIENT": ("5", "0/1m", "5/0s", "5/10", "-1/1m", "5/10w", "1000001/1m", "5/32d", "none", ","),
     "QUIXESS_BAD_KEYS_PER_MINUTE": ("0", "-1", "off"),
@@ -84,6 +88,8 @@ BAD = {
     "QUIXESS_INTAKE_DAYS": ("-1", "two weeks"),
     "QUIXESS_MESSAGE_DAYS": ("0", "inf"),
     "QUIXESS_MEDIA_DAYS": ("0", "a month"),
+    "QUIXESS_REQUEST_LOG": ("yes", "body"),
+    "QUIXESS_REQUEST_DAYS": ("0", "a week"),
     "QUIXESS_LOG_LEVEL": ("loud", "20"),
     "QUIXESS_LOG_JSON": ("maybe",),
 }

@@ -21,10 +21,13 @@ NOT_SEALED = {
     "idempotency.body",
     "idempotency.fingerprint",
     "intake.body",
+    "link.token_hash",
     "notice.digest",
     "operator_token.token_hash",
+    "recovery_code.code_hash",
     "replay.digest",
     "session.token_hash",
+    "sign_in_delay.key",
 }
 """Columns of bytes that are bodies, digests and hashes."""
 

@@ -218,9 +218,9 @@ async def building(
     dsn: str, tmp_path: Path, *, roles: Roles | None = None, quick: simulator.Settings = driving.QUICK, **settings: Any
 ) -> AsyncIterator[World]:
     """Build a world. `settings` change those of the process, `quick` those of the simulated Meta."""
-    found = settings_for(tmp_path, **settings)
     async with AsyncExitStack() as stack:
         meta = await stack.enter_async_context(driving.running(simulator.Options(settings=quick)))
+        found = settings_for(tmp_path, **({"simulator_url": meta.base_url} | settings))
         receiver = await stack.enter_async_context(listening())
         http = await stack.enter_async_context(aiohttp.ClientSession())
         parts = roles or Roles(gateway=True, worker=True)

@@ -188,18 +188,24 @@ def _masked_text(text: str) -> str:
     return text
 
 
-def _masked_phone(found: re.Match[str]) -> str:
+def mask_phone(text: str) -> str:
     """Turn +12818184370 into +1281•••4370. A short number shows two digits at each end."""
-    digits = re.sub(r"\D", "", found[0])
+    digits = text.removeprefix("+")
+    if not digits.isdecimal():
+        digits = "".join(filter(str.isdecimal, digits))
     shown = 4 if len(digits) >= 11 else 2
-    return f"{'+' if found[0].startswith('+') else ''}{digits[:shown]}•••{digits[-shown:]}"
+    return f"{'+' if text.startswith('+') else ''}{digits[:shown]}•••{digits[-shown:]}"
+
+
+def _masked_phone(found: re.Match[str]) -> str:
+    return mask_phone(found[0])
 
 
 # A shape is searched only where one of its marks stands, which takes a line from 85 to 30 µs. Every pattern
 # is linear in the text, since strangers choose the text. The last two are PostgreSQL's error details, which
 # quote whole rows and keys.
 _SHAPES: list[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-    (("qxs_", "qxt_", "qxo_"), re.compile(r"(qx[sto]_[0-9A-Za-z]{4})[0-9A-Za-z]{16,}"), rf"\1…{_MASK}"),
+    (("qxs_", "qxt_", "qxo_", "qxl_"), re.compile(r"(qx[stol]_[0-9A-Za-z]{4})[0-9A-Za-z]{16,}"), rf"\1…{_MASK}"),
     (("EAA",), re.compile(r"(?<![0-9A-Za-z])EAA[0-9A-Za-z]{12,}|EAA[0-9A-Za-z]{40,}"), f"EAA…{_MASK}"),
     (("whsec_",), re.compile(r"whsec_[0-9A-Za-z+/=_-]{8,}"), f"whsec_{_MASK}"),
     (

@@ -18,11 +18,12 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """For how many days what is kept: events with their attempts, Meta's bodies, messages with their statuses."""
+    """For how many days what is kept: events with attempts, Meta's bodies, messages with statuses, the request log."""
 
     events: int
     intake: int
     messages: int
+    requests: int
 
 
 async def enforce(db: Database, keep: Keep, now: datetime | None = None) -> list[str]:
@@ -37,6 +38,7 @@ async def enforce(db: Database, keep: Keep, now: datetime | None = None) -> list
         "message": today - timedelta(days=keep.messages),
         "message_status": today - timedelta(days=keep.messages),
         "message_word": today - timedelta(days=keep.messages),
+        "request": today - timedelta(days=keep.requests),
     }
     async with db.owner() as connection:
         dropped = await partitions.drop(connection, before)

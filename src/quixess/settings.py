@@ -120,6 +120,12 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _kept(text: str) -> str:
+    if text.lower() not in {"bodies", "lines", "off"}:
+        raise ValueError
+    return text.lower()
+
+
 def _level(text: str) -> str:
     if text.lower() not in {"debug", "info", "warning", "error"}:
         raise ValueError
@@ -167,6 +173,12 @@ class Settings:
     host: str = _setting(str, "127.0.0.1", "an address", "where the gateway listens")
     port: int = _setting(_port, 8800, "0-65535", "the gateway's port; 0 is any free one")
     simulator_port: int = _setting(_port, 8801, "0-65535", "the simulator's port; 0 is any free one")
+    simulator_url: str | None = _setting(
+        _base_url,
+        None,
+        "http://host:port",
+        "the simulated Meta whose phones the sandbox page shows, to brands that are connected to it",
+    )
     public_url: str | None = _setting(
         _base_url, None, "https://host[:port]", "where Meta reaches this gateway; webhooks are subscribed to it"
     )
@@ -257,6 +269,10 @@ class Settings:
     intake_days: int = _setting(_days, 14, "days", "how long Meta's bodies are kept as they came")
     message_days: int = _setting(_days, 400, "days", "how long messages and their statuses are kept")
     media_days: int = _setting(_days, 90, "days", "how long customers' files are kept")
+    request_log: str = _setting(
+        _kept, "bodies", "bodies, lines, off", "what is kept of each request to the API: with what was asked, without, none"
+    )
+    request_days: int = _setting(_days, 7, "days", "how long the request log is kept")
     log_level: str = _setting(_level, "info", "debug, info, warning, error", "what is logged")
     log_json: bool = _setting(_flag, False, "1 or 0", "log JSON lines also to a terminal")
     fail_at: str | None = _setting(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from quixess import health, idempotency, limits, notices, retention
+from quixess import feed, health, idempotency, limits, notices, retention
 from quixess.connections.rotation import Rotation
 from quixess.database import ids, partitions
 from quixess.database.core import Database, Tx
@@ -20,7 +20,9 @@ from quixess.messages.gaps import Gaps
 from quixess.messages.receiving import Receiving
 from quixess.messages.settling import Settling
 from quixess.messages.throughput import Throughput
+from quixess.metrics import Counting, counting
 from quixess.notices.tokens import Telling
+from quixess.people import delays, links, sessions
 from quixess.retention import Keep
 from quixess.templates import Sync
 
@@ -28,6 +30,7 @@ _SETTLE_EVERY_S = 1.0
 _REPLAY_EVERY_S = 0.2
 _SWEEP_EVERY_S = 5.0
 _POLL_EVERY_S = 1.0
+_COUNT_EVERY_S = 2.0
 _BEAT_EVERY_S = 10.0
 _CLOCK_EVERY_S = 60.0
 _UPKEEP_EVERY_S = 3600.0
@@ -50,6 +53,7 @@ class Rooms:
     telling: Telling
     gaps: Gaps
     throughput: Throughput
+    counting: Counting
     keep: Keep
 
 
@@ -67,6 +71,9 @@ async def run(rooms: Rooms) -> None:
         await sweep_all(rooms.db, idempotency.sweep)
         await sweep_all(rooms.db, limits.sweep)
         await sweep_all(rooms.db, pacing.sweep)
+        for sweep in (sessions.sweep, links.sweep, delays.sweep):
+            await sweep_all(rooms.db, sweep)
+        await sweep_all(rooms.db, counting.sweep)
         await retention.enforce(rooms.db, rooms.keep)
 
     worker_id = ids.new()
@@ -74,6 +81,9 @@ async def run(rooms: Rooms) -> None:
     async def show_life() -> None:
         async with rooms.db.transaction() as tx:
             await health.beat(tx, worker_id)
+
+    async def sweep_feed() -> None:
+        await sweep_all(rooms.db, feed.sweep)
 
     async def look_at_clock() -> None:
         await check_clock(rooms.db, datetime.now(UTC))
@@ -90,8 +100,10 @@ async def run(rooms: Rooms) -> None:
         loops.create_task(_repeat("news of tokens", rooms.telling.run_once, _POLL_EVERY_S))
         loops.create_task(_repeat("gaps", rooms.gaps.run_once, _SWEEP_EVERY_S))
         loops.create_task(_repeat("throughput", rooms.throughput.run_once, _SWEEP_EVERY_S))
+        loops.create_task(_repeat("counting", rooms.counting.run_once, _COUNT_EVERY_S))
         loops.create_task(_repeat("beat", show_life, _BEAT_EVERY_S))
         loops.create_task(_repeat("clock", look_at_clock, _CLOCK_EVERY_S))
+        loops.create_task(_repeat("feed", sweep_feed, _CLOCK_EVERY_S))
         loops.create_task(_repeat("upkeep", upkeep, _UPKEEP_EVERY_S))
         loops.create_task(_repeat("media sweep", rooms.fetching.sweep, _UPKEEP_EVERY_S))
 

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from quixess.cli.protocol import PatientProtocol
 from tests.api import door, raw
@@ -19,6 +20,7 @@ class Hasty(PatientProtocol):
     first_s = 0.5
     head_s = 0.3
     rest_s = 0.3
+    read_s = 0.3
 
 
 @pytest.fixture
@@ -119,3 +121,44 @@ async def test_five_hundred_that_never_finish_their_heads_keep_nobody_out_and_ar
         for wire in wires:
             assert (await wire.answer()).status == 408
             assert await wire.hung_up()
+
+
+class Endless:
+    """An answer without an end: a stream, or a file. `left` is set when there is nobody any more to write to."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        writing = asyncio.create_task(self._write(send))
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        writing.cancel()
+        self.left.set()
+
+    async def _write(self, send: Send) -> None:
+        while True:
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+            await asyncio.sleep(0)
+
+
+async def test_who_asks_and_never_reads_is_let_go() -> None:
+    endless = Endless()
+    async with raw.serving(endless, http=Hasty) as port, raw.connected(port) as wire:
+        await wire.write(raw.request("GET", "/"))
+
+        async with asyncio.timeout(20):
+            await endless.left.wait()
+
+
+async def test_who_reads_gets_it_all() -> None:
+    endless = Endless()
+    async with raw.serving(endless, http=Hasty) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(raw.request("GET", "/"))
+        for _ in range(8):
+            await reader.readexactly(4_000_000)
+            await asyncio.sleep(Hasty.read_s / 4)
+        assert not endless.left.is_set()
+        writer.close()

@@ -128,7 +128,8 @@ async def test_the_first_message_takes_one_command_and_the_second_start_knows_th
 def expect_all_facts(one: Up) -> None:
     facts = one.facts
     assert set(facts) == {
-        "base_url", "simulator_url", "api_key", "full_key", "brand_id", "webhook_url", "webhook_secret", "pids",
+        "base_url", "simulator_url", "api_key", "full_key", "brand_id", "webhook_url", "webhook_secret",
+        "dashboard_url", "pids",
     }  # fmt: skip
     assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", facts["base_url"])
     assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", facts["simulator_url"])

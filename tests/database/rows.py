@@ -53,12 +53,30 @@ INSERTS = {
     "token_news": f"""WITH {_OWNER}
         INSERT INTO token_news (brand_id, id, connection_id, word) VALUES ($1, $2, $2, 'TOKEN_EXPIRING')""",
     "audit": "INSERT INTO audit (brand_id, id, actor, action, object) VALUES ($1, $2, 'test', 'looked', 'nothing')",
-    "feed": "INSERT INTO feed (brand_id, id, kind, object_id) VALUES ($1, $2, 'message', $2)",
+    "feed": "INSERT INTO feed (brand_id, id, changes) VALUES ($1, $2, '[]')",
+    "feed_watch": """INSERT INTO feed_watch (brand_id, whole_from, until)
+        SELECT $1, now(), now() WHERE $2::uuid IS NOT NULL""",
     "media": """INSERT INTO media (brand_id, id, connection_id, message_id, meta_id, mime_type)
         VALUES ($1, $2, $2, $2, '1', 'image/jpeg')""",
     "media_handle": """WITH file AS (
           INSERT INTO media (brand_id, id, connection_id, mime_type, source) VALUES ($1, $2, $2, 'image/png', 'upload'))
         INSERT INTO media_handle (brand_id, media_id, connection_id, meta_id) VALUES ($1, $2, $2, '1')""",
+    "request": """INSERT INTO request (brand_id, id, request_id, key_id, method, path, status, duration_ms, replayed)
+        VALUES ($1, $2, 'req_1', $2, 'GET', '/', 200, 1, false)""",
+    "message_hour": """INSERT INTO message_hour VALUES ($1, '2026-01-01', 'read', '', '', $2, 0, '', '', false, 1)""",
+    "code_hour": """INSERT INTO code_hour VALUES ($1, '2026-01-01', $2::uuid::text, 1, 1)""",
+    "attempt_hour": """INSERT INTO attempt_hour VALUES ($1, '2026-01-01', $2, '2xx', 1, 1)""",
+    "outcome_hour": """INSERT INTO outcome_hour VALUES ($1, '2026-01-01', $2, 'delivered', 1)""",
+    "price": """INSERT INTO price VALUES ($1, $2::uuid::text, 1, 'EUR')""",
+    "note": """INSERT INTO note (brand_id, id, conversation_id, author, text) VALUES ($1, $2, $2, $2, 'hm')""",
+    "canned_reply": """INSERT INTO canned_reply (brand_id, id, shortcut, text) VALUES ($1, $2, $2::uuid::text, 'hm')""",
+    "sandbox": f"""WITH {_OWNER},
+             made AS (INSERT INTO api_key (id, lineage_id, key_hash, pepper_version, prefix8, last4, name, scopes,
+                                           created_by)
+                      VALUES ($2, $2, $2::uuid::text::bytea, 1, 'qxt_1234', '1234', 'test', '{{any}}', 'test'))
+        INSERT INTO sandbox (brand_id, key_id, secret) VALUES ($1, $2, '')""",
+    "caught": f"""WITH {_OWNER}
+        INSERT INTO caught (brand_id, id, event_id, headers, body, status) VALUES ($1, $2, $2, '{{}}', '', 200)""",
     # No tenant table, but append-only and partitioned like one.
     "intake": "INSERT INTO intake (id, app_id, body) VALUES ($2, $1::uuid::text, '')",
 }

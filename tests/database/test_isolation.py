@@ -17,14 +17,16 @@ NOT_A_TENANTS = {
     "endpoint_due",
     "gap",
     "idempotency",
+    "link",
     "media_todo",
     "membership",
     "number",
+    "session",
     "unsettled",
     "wamid",
 }
 TENANTS = sorted(rows.INSERTS.keys() - {"intake"})
-APPEND_ONLY = ("audit", "intake", "event", "attempt", "outcome")
+APPEND_ONLY = ("audit", "intake", "event", "attempt", "outcome", "request")
 CATALOGUE = """
   SELECT c.oid, c.relname AS name, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
          EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'brand_id') AS has_brand

@@ -12,7 +12,7 @@ from quixess.database.core import Database
 from quixess.retention import Keep
 from tests.database import rows
 
-KEEP = Keep(events=30, intake=14, messages=400)
+KEEP = Keep(events=30, intake=14, messages=400, requests=7)
 DAY = timedelta(days=1)
 
 
@@ -55,6 +55,16 @@ async def test_days_that_are_over_are_dropped_whole_and_younger_ones_stay(
     assert f"outcome_{now - 31 * DAY:%Y%m%d}" not in dropped
     assert {f"attempt_{now - 31 * DAY:%Y%m%d}", f"intake_{now - 16 * DAY:%Y%m%d}"} <= set(dropped)
     assert await retention.enforce(db, KEEP, now) == []
+
+
+async def test_the_request_log_goes_after_a_week(db: Database, owner: asyncpg.Connection) -> None:
+    now = datetime(2031, 6, 15, 12, tzinfo=UTC)
+    for back in (0, 6, 8):
+        await partitions.ensure(owner, (now - back * DAY).date())
+        await put(db, "request", now - back * DAY)
+
+    assert f"request_{now - 8 * DAY:%Y%m%d}" in await retention.enforce(db, KEEP, now)
+    assert await count(owner, "request") == 2
 
 
 async def test_messages_go_by_the_month_and_their_wamids_with_them(db: Database, owner: asyncpg.Connection) -> None:

@@ -22,6 +22,10 @@ def test_the_page_of_the_api_is_that_of_the_table_of_routes() -> None:
     assert pages.read("docs/api.md") == writing.api_page(), AGAIN
 
 
+def test_the_page_of_the_dashboard_has_the_table_of_roles() -> None:
+    assert pages.read("docs/dashboard.md") == writing.dashboard_page(), AGAIN
+
+
 def test_every_error_is_told() -> None:
     assert list(TOLD.errors) == list(CATALOGUE)
 

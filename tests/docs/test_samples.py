@@ -152,6 +152,17 @@ def test_the_go_sample_tells_right_from_wrong(tmp_path: Path) -> None:
     assert verdicts(command, cases, env) == WANTED
 
 
+def test_the_shell_sample_tells_right_from_wrong(tmp_path: Path) -> None:
+    shell, _ = runtime("sh", "a shell"), runtime("openssl", "openssl")
+    script, body = tmp_path / "verify.sh", tmp_path / "body"
+    script.write_text(pages.block("docs/events.md", "sh", "verify()") + 'verify "$@"\n', encoding="utf-8")
+
+    for secret, told, signature, verdict in CASES:
+        body.write_bytes(told)
+        done = subprocess.run([shell, str(script), secret, str(body), signature], timeout=120, check=False)
+        assert (done.returncode == 0) is verdict
+
+
 async def test_the_python_sender_sends_and_tries_again_with_the_same_key(world: World) -> None:
     send_otp = python("docs/api.md", "def send_otp(")["send_otp"]
     await world.meta.lever("faults", {"outcome": "130429", "count": 1})

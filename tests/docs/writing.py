@@ -1,22 +1,25 @@
 """Writes what is made from the pages and from the tables of routes: `make docs`.
 
 Two things: `told.json`, which the gateway shows at /docs, from docs/errors.md and docs/events.md; and the parts of
-docs/api.md between `<!-- made: … -->` and `<!-- end -->`, from the tables of routes. Tests compare both with the files.
+docs/api.md and docs/dashboard.md between `<!-- made: … -->` and `<!-- end -->`, from the tables of routes and of pages.
+Tests compare all of them with the files.
 """
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from quixess import api
+from quixess import api, dashboard
 from quixess.access import Scope
 from quixess.api import openapi
 from quixess.api.manage import MANAGEMENT
 from quixess.api.openapi import Described, problems
 from quixess.api.openapi.fields import Field
 from quixess.api.reference import page
+from quixess.dashboard.page import Public
 from quixess.errors import CATALOGUE
+from quixess.people import Role, may
 from tests.docs import pages
 from tests.house.source import PACKAGE
 
@@ -26,6 +29,7 @@ CHECKS = {
     "Node.js": ("js", "function verify("),
     "PHP": ("php", "function verify("),
     "Go": ("go", "func verify("),
+    "Shell": ("sh", "verify() {"),
 }
 SERVER = "http://127.0.0.1:8800"
 _MARKED = re.compile(r"(<!-- made: (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
@@ -80,7 +84,28 @@ def api_page() -> str:
     """Write docs/api.md: what people wrote, with the parts that are made between their marks."""
     parts = {"endpoints": listed(), "scopes": scopes(), "errors": statuses(), "reference": reference()}
     parts |= {"management": management()}
-    return _MARKED.sub(lambda found: f"{found[1]}\n\n{parts[found[2]]}\n\n{found[3]}", pages.read("docs/api.md"))
+    return _fill("docs/api.md", parts)
+
+
+def dashboard_page() -> str:
+    """Write docs/dashboard.md in the same way."""
+    return _fill("docs/dashboard.md", {"roles": roles()})
+
+
+def _fill(name: str, parts: Mapping[str, str]) -> str:
+    return _MARKED.sub(lambda found: f"{found[1]}\n\n{parts[found[2]]}\n\n{found[3]}", pages.read(name))
+
+
+def roles() -> str:
+    """List the pages, and which roles they let in."""
+    rows = []
+    for one in sorted(dashboard.PAGES, key=lambda page: (page.path, page.method)):
+        if isinstance(one.permission, Public):
+            marks = ["everybody", *["–"] * (len(Role) - 1)]
+        else:
+            marks = ["×" if may(role, one.permission) else "–" for role in Role]
+        rows.append((f"`{one.method} {one.path}`", one.title, *marks))
+    return table(("page", "", *(role.value for role in Role)), rows)
 
 
 def listed() -> str:
@@ -192,9 +217,10 @@ def anchor(heading: str) -> str:
 
 
 def main() -> None:
-    """Write both. The first is read by the gateway's own modules: when it changed, run this once more."""
+    """Write all of it. The first is read by the gateway's own modules: when it changed, run this once more."""
     TOLD.write_text(told(), encoding="utf-8")
     (pages.ROOT / "docs" / "api.md").write_text(api_page(), encoding="utf-8")
+    (pages.ROOT / "docs" / "dashboard.md").write_text(dashboard_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ PACKAGE = ROOT / "src" / "quixess"
 ROOMS = (
     "retention",
     "health",
+    "sandbox",
+    "support",
     "messages",
     "notices",
     "media",
@@ -18,9 +20,11 @@ ROOMS = (
     "templates",
     "events",
     "connections",
+    "people",
     "access",
     "idempotency",
     "limits",
+    "feed",
 )
 GROUND = ("database", "vault", "settings", "logs", "errors", "failpoints")
 

@@ -5,8 +5,8 @@ a key looks like and how it is hashed), `constraints`, `callers` (who a presente
 (tokens for the management API).
 """
 
-from quixess.access.brands import AccessError, Brand, create_brand, find_brand, list_brands, suspend_brand
-from quixess.access.callers import Caller, Introduction, Keys
+from quixess.access.brands import AccessError, Brand, create_brand, find_brand, list_brands, rename_brand, suspend_brand
+from quixess.access.callers import NO_KEY, Caller, Introduction, Keys, of_person
 from quixess.access.constraints import (
     Address,
     Constraints,
@@ -37,6 +37,7 @@ from quixess.access.operators import (
 from quixess.access.secrets import make_secret, well_formed
 
 __all__ = [
+    "NO_KEY",
     "AccessError",
     "Address",
     "Brand",
@@ -64,6 +65,8 @@ __all__ = [
     "make_secret",
     "mint_key",
     "mint_operator_token",
+    "of_person",
+    "rename_brand",
     "revoke_key",
     "revoke_operator_token",
     "rotate_key",

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from quixess import feed
 from quixess.database import ids
 from quixess.database.core import Row, Tx
+from quixess.feed import Kind
 
 _NOBODY = UUID(int=0)
 
@@ -26,15 +28,25 @@ class Brand:
 
 async def create_brand(tx: Tx, name: str) -> Brand:
     """Make a brand. Raises AccessError when the name is empty or taken."""
-    if not (name := name.strip()):
-        raise AccessError("A brand needs a name.")
-    if name.startswith("brd_"):
-        raise AccessError("A brand's name may not look like an id: leave out brd_.")
+    name = _check_name(name)
     row = await tx.row(
         "INSERT INTO brand (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING RETURNING *", ids.new(), name
     )
     if row is None:
-        raise AccessError(f"There is a brand called {name!r} already: choose another name.")
+        raise _taken(name)
+    return _brand(row)
+
+
+async def rename_brand(tx: Tx, brand_id: UUID, name: str) -> Brand:
+    """Call a brand something else. Raises AccessError when the name is empty or taken."""
+    name = _check_name(name)
+    row = await tx.row(
+        """UPDATE brand SET name = $2
+           WHERE id = $1 AND NOT EXISTS (SELECT FROM brand WHERE name = $2 AND id <> $1) RETURNING *""",
+        brand_id, name,
+    )  # fmt: skip
+    if row is None:
+        raise _taken(name)
     return _brand(row)
 
 
@@ -63,6 +75,20 @@ async def note_in_audit(tx: Tx, brand_id: UUID | None, *, actor: str, action: st
         "INSERT INTO audit (brand_id, id, actor, action, object) VALUES ($1, $2, $3, $4, $5)",
         brand_id or _NOBODY, ids.new(), actor, action, ids.show("key", key_id),
     )  # fmt: skip
+    if brand_id is not None:
+        feed.tell(tx, brand_id, Kind.KEY, key_id)
+
+
+def _check_name(name: str) -> str:
+    if not (name := name.strip()):
+        raise AccessError("A brand needs a name.")
+    if name.startswith("brd_"):
+        raise AccessError("A brand's name may not look like an id: leave out brd_.")
+    return name
+
+
+def _taken(name: str) -> AccessError:
+    return AccessError(f"There is a brand called {name!r} already: choose another name.")
 
 
 def _brand(row: Row) -> Brand:

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from quixess.access import constraints as narrowing
+from quixess.access.brands import Brand
 from quixess.access.constraints import UNCONSTRAINED, Constraints
 from quixess.access.secrets import hash_secret, well_formed
 from quixess.access.uses import Uses
@@ -13,6 +14,9 @@ from quixess.database.batching import Batcher
 from quixess.database.core import Database, Row
 from quixess.errors import QuixessError
 from quixess.vault import Keyring
+
+NO_KEY = UUID(int=0)
+"""In the place of a key's id: a person sends, from the dashboard. The message has no key then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,18 @@ class Caller:
     brand_state: str | None
     scopes: frozenset[str]
     constraints: Constraints = UNCONSTRAINED
+
+
+def of_person(person_id: UUID, brand: Brand, *scopes: str) -> Caller:
+    """Make the caller of what a person sends for a brand without a key. Their role was looked at already.
+
+    Raises `brand_suspended`.
+    """
+    if brand.state != "active":
+        raise QuixessError(
+            "brand_suspended", "Ask the operator of this installation: no message of the brand goes out."
+        )
+    return Caller(NO_KEY, person_id, brand.id, brand.state, frozenset(scopes))
 
 
 @dataclass(frozen=True, slots=True)

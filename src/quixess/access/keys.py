@@ -53,6 +53,7 @@ class Key:
     lineage_id: UUID
     rotated_to: UUID | None
     last_used_at: datetime | None
+    created_by: str
 
 
 async def mint_key(
@@ -189,4 +190,5 @@ def _key(row: Row) -> Key:
     return Key(
         row["id"], row["brand_id"], row["name"], hint, tuple(row["scopes"]), row["created_at"], row["expires_at"],
         row["revoked_at"], constraints, row["lineage_id"], row["rotated_to"], row["last_used_at"],
+        row["created_by"],
     )  # fmt: skip

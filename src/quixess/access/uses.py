@@ -9,8 +9,10 @@ from uuid import UUID
 
 import structlog
 
+from quixess import feed
 from quixess.database.core import Database
 from quixess.errors import QuixessError
+from quixess.feed import Kind
 
 _EVERY_S = 60.0
 _LOOK_EVERY_S = 1.0
@@ -51,15 +53,18 @@ class Uses:
     async def _write(self, due: dict[UUID, float], now: float) -> bool:
         try:
             async with self._db.transaction() as tx:
-                await tx.execute(
+                rows = await tx.rows(
                     """WITH used AS MATERIALIZED (
                          SELECT k.id, now() - u.ago * interval '1 second' AS at
                          FROM unnest($1::uuid[], $2::float8[]) AS u(id, ago)
                          JOIN api_key k ON k.id = u.id ORDER BY k.id FOR NO KEY UPDATE OF k)
                        UPDATE api_key k SET last_used_at = greatest(k.last_used_at, used.at)
-                       FROM used WHERE k.id = used.id""",
+                       FROM used WHERE k.id = used.id RETURNING k.id, k.brand_id""",
                     list(due), [now - at for at in due.values()],
                 )  # fmt: skip
+                for row in rows:
+                    if row["brand_id"] is not None:
+                        feed.tell(tx, row["brand_id"], Kind.KEY, row["id"])
         except QuixessError as error:
             _log.warning("the last use of keys waits for the database", error=error.code)
             return False

@@ -14,6 +14,7 @@ from quixess import limits
 from quixess.api import conversations, me, media, messages, templates, uploads
 from quixess.api.endpoint import EXTERNAL, Endpoint, Rooms
 from quixess.api.events import history, replays, trials
+from quixess.api.journal import Journal
 from quixess.api.routing import OfMany
 from quixess.api.send import otp, reply, template
 from quixess.errors import QuixessError
@@ -46,10 +47,11 @@ ENDPOINTS = (
 )
 
 
-def routes(rooms: Rooms) -> list[Route]:
+def routes(rooms: Rooms, journal: Journal) -> list[Route]:
     """Build the routes of all endpoints."""
     found: list[Route] = []
-    found += [OfMany(one.pattern, _handling(one, rooms), one.method, one.id, found) for one in ENDPOINTS]
+    for one in ENDPOINTS:
+        found.append(OfMany(one.pattern, journal.keep(one, _handling(one, rooms)), one.method, one.id, found))
     return found
 
 

@@ -91,6 +91,18 @@ def decode(raw: bytes, content_type: str | None, model: type[T]) -> T:
         raise explain(error, model) from None
 
 
+async def read(request: Request, model: type[T]) -> T:
+    """Read the body of a request into a model. Raises as `decode` does."""
+    request.state.body = raw = await request.body()
+    return decode(raw, content_type(request), model)
+
+
+async def read_optional(request: Request, model: type[T]) -> T:
+    """Read a body that may be left out. Raises as `decode` does."""
+    request.state.body = raw = await request.body()
+    return decode_optional(raw, content_type(request), model)
+
+
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Nothing is asked for: leave the body out, or send `{}`."""
 

@@ -56,7 +56,9 @@ class Stream:
 
 
 STREAMS: Mapping[str, Stream] = {
-    "/api/v1/whatsapp/external/media": Stream(100 * 1024 * 1024 + 64 * 1024)  # the largest file, and the form around it
+    # The largest file, and the form around it.
+    "/api/v1/whatsapp/external/media": Stream(100 * 1024 * 1024 + 64 * 1024),
+    "/app/whatsapp/inbox/files": Stream(100 * 1024 * 1024 + 64 * 1024),
 }
 
 _SINGLE = {

@@ -79,6 +79,7 @@ class Gate:
                 self._strike(self._peers.address(request.scope))
             raise
         self._keys.note_use(caller)
+        request.state.caller = caller  # for the journal, whatever the rest of the gate says
         return caller
 
     def _strike(self, address: Address | None) -> None:

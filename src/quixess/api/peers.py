@@ -7,6 +7,7 @@ by hop, as far as the hops are trusted too: what a caller writes into the header
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from starlette.types import Scope
@@ -44,6 +45,14 @@ class Peers:
                 break
         return peer
 
+    def show(self, scope: Scope) -> str | None:
+        """Write the address a request comes from, for people."""
+        if self._trusted:
+            address = self.address(scope)
+            return None if address is None else str(address)
+        client = scope.get("client")
+        return _show(client[0]) if client else None
+
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._trusted)
 
@@ -72,6 +81,7 @@ def _hops(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
     return b",".join(values).decode("latin-1").split(",") if values else []
 
 
+@lru_cache(maxsize=4096)
 def _read(text: str) -> Address | None:
     try:
         address = ip_address(text.strip(" \t"))
@@ -80,6 +90,12 @@ def _read(text: str) -> Address | None:
     if isinstance(address, IPv6Address):
         return address.ipv4_mapped or IPv6Address(int(address))  # without a zone, which is this machine's own word
     return address
+
+
+@lru_cache(maxsize=4096)
+def _show(text: str) -> str | None:
+    address = _read(text)
+    return None if address is None else str(address)
 
 
 def _house(address: Address | None) -> Address | IPv6Network | None:

@@ -157,7 +157,7 @@ async def _get_template(request: Request, passed: Pass, rooms: Rooms) -> Respons
 
 
 async def _sync_templates(request: Request, passed: Pass, rooms: Rooms) -> Response:
-    body.decode_optional(await request.body(), body.content_type(request), body.Nothing)
+    await body.read_optional(request, body.Nothing)
     actor = ids.show("key", passed.caller.key_id)
     try:
         found = await rooms.sync.on_demand(passed.brand_id, actor=actor)

@@ -13,6 +13,7 @@ import uvloop
 
 from quixess import settings, simulator
 from quixess.cli import (
+    admin,
     commands,
     connections,
     doctor,
@@ -47,6 +48,7 @@ app.add_typer(endpoints.endpoint, name="endpoint")
 app.add_typer(events.events, name="events")
 app.add_typer(connections.connection, name="connection")
 app.add_typer(operators.operator, name="operator")
+app.add_typer(admin.admin, name="admin")
 app.add_typer(commands.bodies, name="intake")
 app.add_typer(notices.told, name="notices")
 app.add_typer(templates.templates, name="template")

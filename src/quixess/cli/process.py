@@ -17,11 +17,12 @@ import uvicorn
 
 from quixess import app, failpoints, logs, worker
 from quixess.cli.protocol import PatientProtocol
-from quixess.cli.rooms import Roles, Rooms, furnish
+from quixess.cli.rooms import Roles, Rooms, furnish, outward_policy
 from quixess.database import migrate
 from quixess.events.replaying import Replays
 from quixess.messages.gaps import Gaps
 from quixess.messages.throughput import Throughput
+from quixess.metrics import Counting
 from quixess.notices.tokens import Telling
 from quixess.retention import Keep
 from quixess.settings import Settings
@@ -68,14 +69,15 @@ async def running(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[R
     """Run the parts of this process for the length of a block. Leaving it, finish what is under way."""
     await migrate.run(dsn)
     async with furnish(settings, dsn, roles) as rooms:
-        loops = asyncio.create_task(_loops(settings, rooms))
+        loops = [asyncio.create_task(_loops(settings, rooms)), asyncio.create_task(rooms.feed.run())]
         try:
             async with _serving(settings, rooms) if roles.gateway else nullcontext() as url:
                 yield Running(url, rooms)
         finally:
-            loops.cancel()
-            with suppress(asyncio.CancelledError):
-                await loops
+            for loop in loops:
+                loop.cancel()
+                with suppress(asyncio.CancelledError):
+                    await loop
             await _drain(rooms)
 
 
@@ -93,7 +95,12 @@ def raise_file_limit() -> None:
 
 async def _loops(settings: Settings, rooms: Rooms) -> None:
     if rooms.deliveries is not None and rooms.settling is not None and rooms.fetching is not None:
-        keep = Keep(events=settings.event_days, intake=settings.intake_days, messages=settings.message_days)
+        keep = Keep(
+            events=settings.event_days,
+            intake=settings.intake_days,
+            messages=settings.message_days,
+            requests=settings.request_days,
+        )
         replays = Replays(rooms.db, rooms.keyring)
         await worker.run(
             worker.Rooms(
@@ -108,6 +115,7 @@ async def _loops(settings: Settings, rooms: Rooms) -> None:
                 Telling(rooms.db, rooms.keyring, rooms.deliveries),
                 Gaps(rooms.db, rooms.keyring, rooms.lines, rooms.deliveries, after_s=settings.gap_after),
                 Throughput(rooms.db, rooms.keyring, rooms.lines),
+                Counting(rooms.db),
                 keep,
             )
         )
@@ -120,21 +128,7 @@ async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
     host, port = listener.getsockname()[:2]
     server = _Server(
         uvicorn.Config(
-            app.build(
-                settings,
-                rooms.db,
-                rooms.keyring,
-                rooms.keys,
-                rooms.limits,
-                rooms.sync,
-                rooms.sending,
-                rooms.receiving,
-                rooms.shelf,
-                rooms.uploads,
-                rooms.lines,
-                rooms.onboarding,
-                rooms.parting,
-            ),
+            app.build(settings, _behind_doors(settings, rooms)),
             http=PatientProtocol,
             ws="none",
             lifespan="off",
@@ -152,8 +146,30 @@ async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
         yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     finally:
         server.should_exit = True
+        rooms.feed.close()  # pages that are live would be waited for
         await serving
         listener.close()
+
+
+def _behind_doors(settings: Settings, rooms: Rooms) -> app.Rooms:
+    return app.Rooms(
+        db=rooms.db,
+        keyring=rooms.keyring,
+        keys=rooms.keys,
+        limits=rooms.limits,
+        sync=rooms.sync,
+        sending=rooms.sending,
+        receiving=rooms.receiving,
+        shelf=rooms.shelf,
+        uploads=rooms.uploads,
+        lines=rooms.lines,
+        onboarding=rooms.onboarding,
+        parting=rooms.parting,
+        requests=rooms.requests,
+        feed=rooms.feed,
+        handset=rooms.handset,
+        policy=outward_policy(settings),
+    )
 
 
 class _Server(uvicorn.Server):
@@ -182,10 +198,13 @@ async def _drain(rooms: Rooms) -> None:
             await rooms.sending.close()
             await rooms.uploads.close()
             await rooms.keys.close()
+            await rooms.requests.close()
+            await rooms.handset.close()
             if rooms.deliveries is not None:
                 await rooms.deliveries.stop()
             if rooms.fetching is not None:
                 await rooms.fetching.stop()
+            await rooms.feed.flush()
     except TimeoutError:
         _log.warning("stopped with work under way; its leases end by themselves", after_s=_DRAIN_S)
 

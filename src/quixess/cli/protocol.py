@@ -1,6 +1,7 @@
 """The server's protocol with an end to its patience: uvicorn waits for ever for a head that is never finished.
 
-Without it a few thousand connections that send a header now and then take every socket of the process (Slowloris).
+Without it a few thousand connections that send a header now and then take every socket of the process (Slowloris), and
+as many that ask and never read keep what was written for them (slow read).
 """
 
 import asyncio
@@ -14,18 +15,21 @@ from quixess.errors import QuixessError
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """Uvicorn's own, bounded where it is not: heads that do not end, and bodies that go on after their answer.
+    """Uvicorn's own, bounded where it is not: heads without an end, bodies after their answer, answers nobody reads.
 
     A head must be whole `head_s` seconds after its first byte, the first byte of a connection must come in `first_s`:
     else the answer is 408 `request_timeout`. A body whose answer was sent must end in `rest_s`, else the connection is
-    closed. Between two requests uvicorn's own keep-alive time counts.
+    closed. Who has an answer to read must take some of it every `read_s`. Between two requests uvicorn's own keep-alive
+    time counts.
     """
 
     first_s = 20.0
     head_s = 10.0
     rest_s = 30.0
+    read_s = 60.0
 
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _in_head = False
     _in_body = False
 
@@ -37,6 +41,7 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._rest()
+        self._stop_watching()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -67,6 +72,31 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_body and not self.transport.is_closing():
             self._wait(self.rest_s, self.transport.close)
+
+    def pause_writing(self) -> None:
+        """Begin to watch that what is written is read."""
+        super().pause_writing()
+        self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Stop watching: enough was read."""
+        super().resume_writing()
+        self._stop_watching()
+
+    def _watch(self, unread: int) -> None:
+        self._stop_watching()
+        self._unread = self.loop.call_later(self.read_s, self._look_at_reader, unread)
+
+    def _look_at_reader(self, before: int) -> None:
+        if (unread := self.transport.get_write_buffer_size()) < before:
+            self._watch(unread)
+        else:
+            self.transport.abort()
+
+    def _stop_watching(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _begin_head(self) -> None:
         if not self._in_head:

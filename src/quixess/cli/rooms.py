@@ -14,6 +14,7 @@ from quixess.database.core import Database
 from quixess.events import outward
 from quixess.events.delivery import Deliveries
 from quixess.events.outward import Policy, Sender
+from quixess.feed import Feed
 from quixess.limits import Limits
 from quixess.media.fetching import Fetching
 from quixess.media.shelf import Shelf
@@ -23,6 +24,8 @@ from quixess.messages.receiving import Receiving
 from quixess.messages.sending import Sending
 from quixess.messages.settling import Settling
 from quixess.onboarding import Onboarding, Parting
+from quixess.requests import RequestLog
+from quixess.sandbox import Handset
 from quixess.settings import Settings
 from quixess.templates import Sync
 from quixess.vault import Keyring
@@ -56,6 +59,9 @@ class Rooms:
     lines: Lines
     onboarding: Onboarding
     parting: Parting
+    requests: RequestLog
+    feed: Feed
+    handset: Handset
 
 
 def read_keyring(settings: Settings) -> Keyring:
@@ -153,7 +159,8 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
     rotation = Rotation(db, keyring, lines)
     onboarding = Onboarding(db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url)
     parting = Parting(db, keyring, lines, deliveries)
+    requests = RequestLog(db, lines=settings.request_log != "off", bodies=settings.request_log == "bodies")
     return Rooms(
         db, keyring, keys, limits, sync, sending, receiving, deliveries, settling, shelf, uploads, fetching, rotation,
-        lines, onboarding, parting,
+        lines, onboarding, parting, requests, Feed(db), Handset(settings.simulator_url),
     )  # fmt: skip

@@ -18,6 +18,7 @@ from quixess.cli.paint import fail, paint, say, step
 from quixess.database import embedded, migrate
 from quixess.database.embedded import EmbeddedPostgres
 from quixess.errors import QuixessError
+from quixess.people import first_run
 from quixess.settings import Settings
 from quixess.vault import VaultError
 
@@ -53,6 +54,7 @@ class _Up:
     server: EmbeddedPostgres | None
     parts: dict[str, _Part] = field(default_factory=dict)
     demo: Demo | None = None
+    setup_token: str | None = None  # until somebody has an account
     stopping: bool = False
 
 
@@ -132,7 +134,9 @@ async def _start(up: _Up) -> None:
     up.parts["simulator"] = _Part("simulator", ("simulate",), base)
     up.parts["gateway"] = _Part("gateway", ("serve", "--work"), dict(base))
     step("gateway, worker, simulated Meta …")
-    await asyncio.gather(*(_spawn(part) for part in up.parts.values()))
+    await asyncio.gather(_spawn(up.parts["simulator"]), migrate.run(up.dsn))
+    up.parts["gateway"].env["QUIXESS_SIMULATOR_URL"] = up.parts["simulator"].url
+    await _spawn(up.parts["gateway"])
     for part, name in (("simulator", "QUIXESS_SIMULATOR_PORT"), ("gateway", "QUIXESS_PORT")):
         up.parts[part].env[name] = up.parts[part].url.rpartition(":")[2]
     up.parts["gateway"].env.pop("QUIXESS_FAIL_AT", None)
@@ -140,6 +144,8 @@ async def _start(up: _Up) -> None:
     async with ground.stand(up.settings, up.dsn) as on:
         up.demo = await demo.seed(on, simulator_url)
         await demo.subscribe(on, simulator_url, base_url)
+        async with on.db.transaction() as tx:
+            up.setup_token = await first_run.offer(tx, on.keyring, actor="up")
     _write_ready(up)
 
 
@@ -250,6 +256,7 @@ def _write_ready(up: _Up) -> None:
         "brand_id": up.demo.brand_id,
         "webhook_url": up.demo.webhook_url,
         "webhook_secret": up.demo.webhook_secret,
+        "dashboard_url": _dashboard(up),
         "pids": pids,
     }
     for path in (up.settings.data_dir / ground.RUNNING, up.ready_file):
@@ -257,11 +264,22 @@ def _write_ready(up: _Up) -> None:
             ground.write_private(path, facts)
 
 
+def _dashboard(up: _Up) -> str:
+    """Give the way into the dashboard: the first time the link that makes the owner, later the front door."""
+    return up.parts["gateway"].url + (f"/setup/{up.setup_token}" if up.setup_token else "/app")
+
+
 def _print_card(up: _Up, took_s: float) -> None:
     if up.demo is None:
         return
     base, simulated, key = up.parts["gateway"].url, up.parts["simulator"].url, up.demo.api_key
-    rows = [("API", base), ("Reference", f"{base}/docs"), ("Phone", f"{simulated}/"), ("Key", key)]
+    rows = [
+        ("Dashboard", _dashboard(up)),
+        ("API", base),
+        ("Reference", f"{base}/docs"),
+        ("Phone", f"{simulated}/"),
+        ("Key", key),
+    ]
     curl = (
         f"curl -X POST '{base}/api/v1/whatsapp/external/send/otp' \\\n"
         f"  -H 'X-API-Key: {key}' \\\n"

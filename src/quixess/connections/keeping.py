@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
+from quixess import feed
 from quixess.connections import apps
 from quixess.connections.finding import pin_place, token_place
 from quixess.connections.model import Facts, NotConnectable
 from quixess.database import ids
 from quixess.database.core import Tx
+from quixess.feed import Kind
 from quixess.vault import Keyring
 
 
@@ -42,6 +44,7 @@ async def connect(tx: Tx, keyring: Keyring, brand_id: UUID, facts: Facts) -> UUI
     )
     if row is None:  # another brand connected it a moment ago
         raise _taken()
+    feed.tell(tx, brand_id, Kind.CONNECTION, connection_id)
     return connection_id
 
 
@@ -67,6 +70,7 @@ async def disconnect(tx: Tx, brand_id: UUID, connection_id: UUID, *, reason: str
         connection_id,
         reason,
     )
+    feed.tell(tx, brand_id, Kind.CONNECTION, connection_id)
     return row is not None
 
 
@@ -78,6 +82,7 @@ async def disconnect_others(tx: Tx, brand_id: UUID, connection_id: UUID) -> None
         brand_id,
         connection_id,
     )
+    feed.tell(tx, brand_id, Kind.CONNECTION, None)
 
 
 async def _keep_connection(tx: Tx, keyring: Keyring, brand_id: UUID, connection_id: UUID, facts: Facts) -> None:

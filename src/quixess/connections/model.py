@@ -7,6 +7,8 @@ from uuid import UUID
 from quixess.errors import QuixessError
 from quixess.meta.graph import Credentials
 
+META = "https://graph.facebook.com"
+
 
 class NotConnectable(QuixessError):  # noqa: N818 - says what it is
     """A connection cannot be made as asked: `step` names where it ended, the text names the fix."""
@@ -81,7 +83,7 @@ class App:
     id: str
     secrets: tuple[bytes, ...] = field(repr=False)
     verify_token: str = field(repr=False)
-    graph_url: str = "https://graph.facebook.com"
+    graph_url: str = META
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +133,9 @@ class Entry:
     templates_synced_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    graph_url: str
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the number is not at Meta: the simulator's, or that of another stand-in."""
+        return self.graph_url != META

@@ -12,10 +12,12 @@ from uuid import UUID
 
 import msgspec
 
+from quixess import feed
 from quixess.connections.finding import load, token_place
 from quixess.connections.model import Connection
 from quixess.database import ids
 from quixess.database.core import Tx
+from quixess.feed import Kind
 from quixess.meta.tokens import Life
 from quixess.vault import Keyring
 
@@ -184,6 +186,7 @@ async def _audit(tx: Tx, brand_id: UUID, connection_id: UUID, action: str, detai
         "INSERT INTO audit (brand_id, id, actor, action, object, detail) VALUES ($1, $2, $3, $4, $5, $6)",
         brand_id, ids.new(), _ACTOR, action, ids.show("con", connection_id), msgspec.json.encode(detail).decode(),
     )  # fmt: skip
+    feed.tell(tx, brand_id, Kind.CONNECTION, connection_id)
 
 
 def _shown(at: datetime | None) -> str | None:

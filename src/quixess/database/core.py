@@ -4,7 +4,8 @@ The writer batches over brands. The reader sees one brand at a time, by row-leve
 filter. A transaction is visible in the code and never spans a network call (decision 0004).
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from operator import attrgetter
 from typing import Any, Self
@@ -33,6 +34,11 @@ _WRITER = _BY_INDEX | {
     "application_name": "quixess writer",
 }
 _RELAXED = _WRITER | {"synchronous_commit": "off", "application_name": "quixess acks"}
+_LISTENER = {
+    "role": "quixess_reader",
+    "default_transaction_read_only": "on",
+    "application_name": "quixess listener",
+}
 _READER = _BY_INDEX | {
     "role": "quixess_reader",
     "statement_timeout": "15000",
@@ -57,12 +63,16 @@ _LOST = (
 
 
 class Tx:
-    """One transaction: rows in, rows out. Made by `Database.transaction` and `Database.reading` only."""
+    """One transaction: rows in, rows out. Made by `Database.transaction` and `Database.reading` only.
 
-    __slots__ = ("_connection",)
+    `news` is what is told of it once it has committed (`feed.tell`); of one that fails nothing is told.
+    """
+
+    __slots__ = ("_connection", "news")
 
     def __init__(self, connection: asyncpg.Connection | asyncpg.pool.PoolConnectionProxy) -> None:
         self._connection = connection
+        self.news: list[Any] = []
 
     async def rows(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Run a statement and return its rows."""
@@ -77,14 +87,26 @@ class Tx:
         return await self._connection.execute(sql, *arguments)
 
 
+class Ear:
+    """A connection that listens: `heard` is set by every notification, and when the connection is lost."""
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+        self.lost = False
+
+
 class Database:
-    """The way to PostgreSQL for one process. Open it once, close it last."""
+    """The way to PostgreSQL for one process. Open it once, close it last.
+
+    `on_news` is called with the `Tx.news` of what has committed, when there is any.
+    """
 
     def __init__(self, dsn: str, writers: asyncpg.Pool, relaxed: asyncpg.Pool, readers: asyncpg.Pool) -> None:
         self._dsn = dsn
         self._writers = writers
         self._relaxed = relaxed
         self._readers = readers
+        self.on_news: Callable[[list[Any]], None] | None = None
 
     @classmethod
     async def open(cls, dsn: str, *, writers: int = 10, readers: int = 5) -> Self:
@@ -113,31 +135,37 @@ class Database:
         """
         try:
             async with self._writers.acquire() as connection, connection.transaction():
-                yield Tx(connection)
+                tx = Tx(connection)
+                yield tx
         except _LOST as error:
             raise _unavailable() from error
+        self._tell(tx)
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[Tx]:
         """Lend a writer connection without a transaction: each statement commits by itself."""
         try:
             async with self._writers.acquire() as connection:
-                yield Tx(connection)
+                tx = Tx(connection)
+                yield tx
         except _LOST as error:
             raise _unavailable() from error
+        self._tell(tx)
 
     @asynccontextmanager
     async def relaxed(self) -> AsyncIterator[Tx]:
         """Lend a connection whose statements commit without waiting for the disk.
 
-        For the ack of a 2xx delivery only: a PostgreSQL crash may undo about 600 ms of them, which repeats deliveries
-        and loses none.
+        For the ack of a 2xx delivery: a PostgreSQL crash may undo about 600 ms of them, which repeats deliveries and
+        loses none. And for the feed, which promises nothing.
         """
         try:
             async with self._relaxed.acquire() as connection:
-                yield Tx(connection)
+                tx = Tx(connection)
+                yield tx
         except _LOST as error:
             raise _unavailable() from error
+        self._tell(tx)
 
     @asynccontextmanager
     async def reading(self, brand_id: UUID) -> AsyncIterator[Tx]:
@@ -148,6 +176,37 @@ class Database:
                 yield Tx(connection)
         except _LOST as error:
             raise _unavailable() from error
+
+    @asynccontextmanager
+    async def listening(self, channel: str) -> AsyncIterator[Ear]:
+        """Hear NOTIFY on a channel for the length of a block, on a connection of its own.
+
+        Raises `database_unavailable` when there is none to be had.
+        """
+        ear = Ear()
+
+        def hear(*_: object) -> None:
+            ear.heard.set()
+
+        def lose(*_: object) -> None:
+            ear.lost = True
+            ear.heard.set()
+
+        try:
+            connection = await asyncpg.connect(self._dsn, server_settings=_LISTENER, timeout=5)
+            connection.add_termination_listener(lose)
+            await connection.add_listener(channel, hear)
+        except _LOST as error:
+            raise _unavailable() from error
+        try:
+            yield ear
+        finally:
+            connection.remove_termination_listener(lose)
+            connection.terminate()
+
+    def _tell(self, tx: Tx) -> None:
+        if tx.news and self.on_news is not None:
+            self.on_news(tx.news)
 
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[asyncpg.Connection]:

@@ -15,7 +15,7 @@ import asyncpg
 from quixess.database import ids
 
 # Table → the UUIDv7 column whose ranges are its partitions.
-_DAILY = {"intake": "id", "event": "id", "attempt": "id", "outcome": "delivery_id"}
+_DAILY = {"intake": "id", "event": "id", "attempt": "id", "outcome": "delivery_id", "request": "id"}
 _MONTHLY = {"message": "id", "message_status": "message_id", "message_word": "message_id"}
 _DAYS_AHEAD = 3
 _DROP_WAIT_MS = 500  # who waits for a table makes everybody after him wait too

@@ -45,6 +45,7 @@ COLUMNS = (
     Sealed("endpoint", "secret"),
     Sealed("endpoint", "previous_secret"),
     Sealed("endpoint", "headers"),
+    Sealed("sandbox", "secret", key="brand_id::text"),
 )
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from quixess import errors
+from quixess import errors, feed
 from quixess.database import ids
 from quixess.database.core import Row, Tx
 from quixess.errors import QuixessError
@@ -24,6 +24,7 @@ from quixess.events.endpoints import Endpoint
 from quixess.events.envelope import SECRET_PREFIX
 from quixess.events.outward import Policy
 from quixess.events.wishes import Wish
+from quixess.feed import Kind
 from quixess.vault import Keyring
 
 MOST_ENDPOINTS = 20
@@ -337,3 +338,4 @@ async def _audit(
         "INSERT INTO audit (brand_id, id, actor, action, object, detail) VALUES ($1, $2, $3, $4, $5, $6)",
         brand_id, ids.new(), actor, action, ids.show("end", endpoint_id), msgspec.json.encode(detail or {}).decode(),
     )  # fmt: skip
+    feed.tell(tx, brand_id, Kind.ENDPOINT, endpoint_id)

@@ -14,12 +14,14 @@ from uuid import UUID
 
 import msgspec
 
+from quixess import feed
 from quixess.database import ids
 from quixess.database.core import Row, Tx, columns
 from quixess.events import outbox
 from quixess.events.endpoints import Endpoint
 from quixess.events.outbox import Draft
 from quixess.events.outward import Answer
+from quixess.feed import Kind
 
 LONGEST_PROBE_WAIT_S = 600.0
 _TOLD_AFTER = 3  # probes that failed: a blip is not worth an event
@@ -45,6 +47,8 @@ class Turn:
 
 async def apply(tx: Tx, turns: Sequence[Turn]) -> list[Draft]:
     """Change the states of endpoints and return the events to record. In any order and number; repeats do nothing."""
+    for one in turns:
+        feed.tell(tx, one.endpoint.brand_id, Kind.ENDPOINT, one.endpoint.id)
     drafts = [_disabled(row) for row in await _disable(tx, _last([one for one in turns if one.gone]))]
     drafts += [_failing(row) for row in await _hold_failing(tx, _last([one for one in turns if one.probe]))]
     drafts += [_recovered(row) for row in await _recover(tx, _last([one for one in turns if one.recovers]))]

@@ -25,7 +25,8 @@ _BEFORE_ALL, _AFTER_ALL = UUID(int=0), UUID(int=(1 << 128) - 1)
 class Filter:
     """Which events to list; what is None lets all pass. `since` and `until` bound the time they were recorded.
 
-    With an `endpoint_id` only events that went there are listed, with the state they have there.
+    With an `endpoint_id` only events that went there are listed, with the state they have there. `conversation_ids`
+    lets those of some conversations pass.
     """
 
     states: Sequence[str] | None = None
@@ -34,6 +35,7 @@ class Filter:
     until: datetime | None = None
     message_id: UUID | None = None
     endpoint_id: UUID | None = None
+    conversation_ids: Sequence[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +183,15 @@ async def leaf(
     upper = ids.floor(wanted.until) if wanted.until else _AFTER_ALL
     bounds = (ids.floor(wanted.since) if wanted.since else _BEFORE_ALL, min(before, upper) if before else upper)
     states = list(wanted.states) if wanted.states is not None else None
+    talks = list(wanted.conversation_ids) if wanted.conversation_ids is not None else None
     source, found_by = _source(wanted)
     rows = await tx.rows(
         f"""SELECT {_LISTED}, {"e.data" if data else "NULL::json"} AS data FROM ({source}) {found_by} {_BECAME}
             WHERE ($2::uuid IS NULL OR d.waiting > 0 OR o.state IS NOT NULL)
               AND ($6::uuid IS NULL OR e.message_id = $6) AND ($7::text[] IS NULL OR s.state = ANY ($7))
-              AND ($8::text IS NULL OR e.type = $8)
-            ORDER BY e.id DESC LIMIT $9""",
-        brand_id, wanted.endpoint_id, *bounds, look, wanted.message_id, states, wanted.type, limit + 1,
+              AND ($8::text IS NULL OR e.type = $8) AND ($9::uuid[] IS NULL OR e.conversation_id = ANY ($9))
+            ORDER BY e.id DESC LIMIT $10""",
+        brand_id, wanted.endpoint_id, *bounds, look, wanted.message_id, states, wanted.type, talks, limit + 1,
     )  # fmt: skip
     listed = tuple(_listed(row) for row in rows[:limit])
     if len(rows) > limit:
@@ -230,6 +233,29 @@ async def get_event(tx: Tx, brand_id: UUID, event_id: UUID) -> Story | None:
     if row is None and not ways and not attempts:
         return None
     return Story(_listed(row) if row else None, row["data"] if row else None, ways, attempts)
+
+
+async def latest_ways(tx: Tx, brand_id: UUID, event_ids: Sequence[UUID]) -> dict[UUID, tuple[Way, ...]]:
+    """Tell of each of these events how it stands at each endpoint now: the latest delivery there, by endpoint."""
+    rows = await tx.rows(
+        """SELECT DISTINCT ON (w.event_id, w.endpoint_id) w.*, p.url FROM unnest($2::uuid[]) AS n(id)
+           CROSS JOIN LATERAL (
+             SELECT event_id, id AS delivery_id, endpoint_id, 'pending' AS state, attempt AS attempts,
+                    replay_id IS NOT NULL AS replay, next_at, NULL::timestamptz AS ended_at
+             FROM delivery WHERE brand_id = $1 AND event_id = n.id
+             UNION ALL
+             SELECT event_id, delivery_id, endpoint_id, state, attempts, replay_id IS NOT NULL, NULL, ended_at
+             FROM outcome WHERE brand_id = $1 AND event_id = n.id AND delivery_id > n.id) w
+           LEFT JOIN endpoint p ON p.brand_id = $1 AND p.id = w.endpoint_id
+           ORDER BY w.event_id, w.endpoint_id, w.delivery_id DESC""",
+        brand_id,
+        list(event_ids),
+    )
+    found: dict[UUID, tuple[Way, ...]] = {}
+    for row in rows:
+        way = Way(**{name: row[name] for name in Way.__slots__})
+        found[row["event_id"]] = (*found.get(row["event_id"], ()), way)
+    return found
 
 
 async def _ways(tx: Tx, brand_id: UUID, event_id: UUID) -> tuple[Way, ...]:

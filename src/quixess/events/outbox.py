@@ -12,11 +12,13 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from quixess import feed
 from quixess.database import ids
 from quixess.database.core import Tx, columns
 from quixess.events import endpoints
 from quixess.events.endpoints import DEFAULT_TYPES, Endpoint, State
 from quixess.events.envelope import VERSION
+from quixess.feed import Kind
 from quixess.vault import Keyring
 
 SWITCHED_OFF_S = 3600.0
@@ -146,6 +148,8 @@ async def record(tx: Tx, keyring: Keyring, drafts: Sequence[Draft], hand_off: Ha
     event_ids = [ids.new() for _ in heard]
     deliveries = list(_plan(heard, event_ids, known, hand_off))
     await _insert_events(tx, heard, event_ids)
+    for draft, event_id in zip(heard, event_ids, strict=True):
+        feed.tell(tx, draft.brand_id, Kind.EVENT, event_id)
     if deliveries:
         lease_s = hand_off.dispatcher.lease_s if hand_off.dispatcher is not None else 0.0
         await insert_deliveries(tx, deliveries, lease_s=lease_s)

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from quixess import feed
 from quixess.database import ids
 from quixess.database.core import Row, Tx, columns
 from quixess.events import outbox
 from quixess.events.outbox import Parcel
 from quixess.events.outward import Answer
+from quixess.feed import Kind
 
 _ENDPOINTS_A_CLAIM = 25
 _BOTH_ENDS = 8
@@ -204,6 +206,8 @@ async def end(tx: Tx, lost: Sequence[tuple[Row, str]]) -> None:
         [row["endpoint_id"] for row, _ in lost],
         [state for _, state in lost],
     )
+    for row, _ in lost:
+        feed.tell(tx, row["brand_id"], Kind.EVENT, row["event_id"])
 
 
 async def expire(tx: Tx, before: UUID) -> int:
@@ -254,12 +258,15 @@ async def write_ended(tx: Tx, done: Sequence[Done]) -> set[UUID]:
 
     Returns the ids of the deliveries that ended by it.
     """
-    return {row["delivery_id"] for row in await tx.rows(_WRITE_ENDED, *_columns(done))}
+    rows = await tx.rows(_WRITE_ENDED, *_columns(done))
+    _tell(tx, done)
+    return {row["delivery_id"] for row in rows}
 
 
 async def write_again(tx: Tx, done: Sequence[Done]) -> None:
     """Log these attempts and let their deliveries wait `retry_s`, if the lease still holds."""
     await tx.execute(_WRITE_AGAIN, *_columns(done))
+    _tell(tx, done)
     due: dict[UUID, tuple[UUID, float]] = {}
     for one in done:
         endpoint = one.parcel.endpoint
@@ -268,6 +275,11 @@ async def write_again(tx: Tx, done: Sequence[Done]) -> None:
             wait = outbox.wait_for(endpoint, wait)
         due[endpoint.id] = (endpoint.brand_id, min(wait, due.get(endpoint.id, (endpoint.brand_id, wait))[1]))
     await outbox.mark_due(tx, due)
+
+
+def _tell(tx: Tx, done: Sequence[Done]) -> None:
+    for one in done:
+        feed.tell(tx, one.parcel.brand_id, Kind.EVENT, one.parcel.event_id)
 
 
 def _columns(done: Sequence[Done]) -> list[list[object]]:

@@ -11,12 +11,13 @@ from uuid import UUID
 
 import structlog
 
-from quixess import failpoints
+from quixess import failpoints, feed
 from quixess.database import ids
 from quixess.database.core import Database, Row, Tx
 from quixess.errors import QuixessError
 from quixess.events import endpoints, outbox, replays
 from quixess.events.endpoints import Endpoint
+from quixess.feed import Kind
 from quixess.vault import Keyring
 
 _CHUNK = 100
@@ -196,6 +197,8 @@ async def _queue(tx: Tx, job: _Job, chunk: _Chunk, known: Sequence[Endpoint]) ->
             continue
         deliveries += [replays.delivery_of(body, one, job.id) for one in known if _goes_to(job, chunk, body, one)]
     made = await outbox.insert_deliveries(tx, deliveries) if deliveries else set()
+    for one in deliveries:
+        feed.tell(tx, job.brand_id, Kind.EVENT, one.event_id)
     chunk.queued = len(made)
     chunk.told = len({one.event_id for one in deliveries if one.id in made})
 

@@ -13,12 +13,14 @@ from uuid import UUID
 
 import msgspec
 
+from quixess import feed
 from quixess.database import ids
 from quixess.database.core import Row, Tx
 from quixess.errors import FieldError, QuixessError, invalid
 from quixess.events import endpoints, listing, outbox
 from quixess.events.endpoints import Endpoint
 from quixess.events.outbox import Delivery
+from quixess.feed import Kind
 from quixess.vault import Keyring
 
 MOST_EVENTS = 10_000
@@ -119,6 +121,7 @@ async def replay_event(
     if not deliveries:
         return Verdict.NOBODY, []
     made = await outbox.insert_deliveries(tx, deliveries)
+    feed.tell(tx, brand_id, Kind.EVENT, event_id)
     return (Verdict.QUEUED if made else Verdict.WAITING), sorted(made)
 
 

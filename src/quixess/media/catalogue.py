@@ -6,7 +6,9 @@ from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from quixess import feed
 from quixess.database.core import Row, Tx, columns
+from quixess.feed import Kind
 from quixess.meta import media as remote
 
 _LONGEST_REASON = 500
@@ -170,6 +172,7 @@ async def finish(tx: Tx, todo: Todo, *, sha256: str, size: int) -> None:
         sha256,
         size,
     )
+    await _tell(tx, todo)
 
 
 async def give_up(tx: Tx, todo: Todo, state: State, reason: str) -> None:
@@ -182,6 +185,20 @@ async def give_up(tx: Tx, todo: Todo, state: State, reason: str) -> None:
         state.value,
         _told(reason),
     )
+    await _tell(tx, todo)
+
+
+async def _tell(tx: Tx, todo: Todo) -> None:
+    """Tell those who look at the message that its file is there, or will never be."""
+    row = await tx.row(
+        """SELECT f.message_id, m.conversation_id FROM media f
+           JOIN message m ON m.brand_id = f.brand_id AND m.id = f.message_id
+           WHERE f.brand_id = $1 AND f.id = $2""",
+        todo.brand_id,
+        todo.id,
+    )
+    if row is not None:
+        feed.tell(tx, todo.brand_id, Kind.MESSAGE, row["message_id"], within=row["conversation_id"])
 
 
 async def find(tx: Tx, brand_id: UUID, media_id: UUID) -> Row | None:

@@ -11,9 +11,11 @@ from uuid import UUID
 
 import msgspec
 
+from quixess import feed
 from quixess.database.core import Tx
 from quixess.events.envelope import moment
 from quixess.events.outbox import Draft
+from quixess.feed import Kind
 from quixess.messages import arrivals, contents, describing, evidence, store, threads
 from quixess.messages.model import State, Told
 from quixess.messages.store import Inbound, Status
@@ -53,6 +55,9 @@ async def apply(tx: Tx, told: Sequence[Told[Call]]) -> list[Draft]:
     fresh = [step for key, step in reversed(steps.items()) if key in told_now]
     if fresh:
         await store.add_to_contents(tx, [_news(step) for step in fresh])
+        for step in fresh:
+            call = step.call
+            feed.tell(tx, call.person.brand_id, Kind.MESSAGE, call.id, within=step.thread.conversation_id)
     return [draft for step in fresh if (draft := _draft(step)) is not None]
 
 

@@ -10,8 +10,10 @@ from uuid import UUID
 
 import msgspec
 
+from quixess import feed
 from quixess.database.core import Row, Tx
 from quixess.events.outbox import Draft
+from quixess.feed import Kind
 from quixess.media import Expected
 from quixess.messages import arrivals, contents, describing, evidence, store, threads, words
 from quixess.messages.model import Source, State, Told
@@ -81,6 +83,8 @@ async def _fill_places(tx: Tx, told: Sequence[Told[Echo | HistoryMessage]]) -> l
             (one.message.person.brand_id, one.message.id, one.message.type, one.message.content) for one in filled
         ]
         await store.replace_contents(tx, contents_now)
+        for brand_id, message_id, *_ in contents_now:
+            feed.tell(tx, brand_id, Kind.MESSAGE, message_id, within=rows[message_id]["conversation_id"])
         written = [(one.message.person.brand_id, one.message.id, one.message.text) for one in filled]
         await words.index(tx, [(brand, message, text) for brand, message, text in written if text is not None])
     return filled

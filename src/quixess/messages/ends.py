@@ -9,12 +9,13 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from quixess import connections, idempotency
+from quixess import connections, feed, idempotency
 from quixess.database import ids
 from quixess.database.batching import Batcher
 from quixess.database.core import Database
 from quixess.events import outbox
 from quixess.events.outbox import Draft
+from quixess.feed import Kind
 from quixess.idempotency import Final
 from quixess.messages import describing, store, threads
 from quixess.messages.model import RANK, Outbound, Reply, State
@@ -77,8 +78,10 @@ class Ends:
                 if released := [end for end in ends if end.answer is None]:
                     await idempotency.release(tx, [held for end in released if (held := _held(end)) is not None])
                 for end in ends:
+                    message = end.message
+                    feed.tell(tx, message.brand_id, Kind.MESSAGE, message.id, within=end.thread.conversation_id)
                     if end.dead_token:
-                        line = end.message.connection
+                        line = message.connection
                         await connections.flag_unauthorized(tx, line.brand_id, line.id, line.credentials.token)
                 await outbox.record(tx, self._keyring, [_failure(end) for end in ends if end.errors], hand_off)
         return [None] * len(ends)

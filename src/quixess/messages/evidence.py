@@ -12,11 +12,12 @@ from uuid import UUID
 
 import msgspec
 
-from quixess import idempotency
+from quixess import feed, idempotency
 from quixess.connections import Number
 from quixess.database import ids
 from quixess.database.core import Row, Tx
 from quixess.events.outbox import Draft
+from quixess.feed import Kind
 from quixess.idempotency import Final
 from quixess.messages import describing, model, phones, refusals, store, threads
 from quixess.messages.model import OF_STATUS, RANK, State
@@ -62,6 +63,8 @@ async def apply(tx: Tx, heard: Sequence[Heard]) -> list[Draft]:
     statuses = _fold(found)
     new = await store.insert_statuses(tx, list(statuses.values()))
     rows = {one.row["id"]: one.row for one in found}
+    for row in rows.values():
+        feed.tell(tx, row["brand_id"], Kind.MESSAGE, row["id"], within=row["conversation_id"])
     await _advance(tx, found, rows)
     await _learn_names(tx, found)
     told = {one.row["id"]: dict(one.row) | {"wamid": one.heard.update.wamid} for one in found}

@@ -8,7 +8,9 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+from quixess import feed
 from quixess.database.core import Row, Tx
+from quixess.feed import Kind
 from quixess.messages import phones
 
 
@@ -99,6 +101,8 @@ async def _join(tx: Tx, brand_id: UUID, kept: UUID, gone: UUID) -> None:
         kept,
         gone,
     )
+    for conversation_id in (kept, gone):
+        feed.tell(tx, brand_id, Kind.CONVERSATION, conversation_id)
 
 
 async def _take_names(tx: Tx, brand_id: UUID, kept: UUID, other: Row) -> None:

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 
 from quixess import connections, failpoints, idempotency, limits, templates
-from quixess.access import Caller
+from quixess.access import NO_KEY, Caller
 from quixess.connections import Connection, Lines
 from quixess.database import ids
 from quixess.database.batching import Batcher
@@ -315,7 +315,7 @@ def _message(question: _Question, order: Order, prepared: Prepared, request_id: 
         content=msgspec.json.encode(prepared.content).decode(),
         metadata=msgspec.json.encode(order.metadata).decode(),
         created_at=ids.made_at(message_id),
-        key_id=question.caller.key_id,
+        key_id=None if question.caller.key_id == NO_KEY else question.caller.key_id,
         lineage_id=question.caller.lineage_id,
         idempotency_key=question.key,
         request_id=request_id,

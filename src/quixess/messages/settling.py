@@ -13,11 +13,12 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from quixess import connections, idempotency
+from quixess import connections, feed, idempotency
 from quixess.database import ids
 from quixess.database.core import Database, Row, Tx
 from quixess.errors import QuixessError, write_problem
 from quixess.events import outbox
+from quixess.feed import Kind
 from quixess.idempotency import Final
 from quixess.messages import describing, evidence, model, store
 from quixess.messages.evidence import Heard
@@ -105,6 +106,7 @@ async def _doubt(tx: Tx, rows: Sequence[Row]) -> None:
     if not rows:
         return
     state, rank = State.UNCONFIRMED, RANK[State.UNCONFIRMED]
+    _tell(tx, rows)
     await store.settle_outbound(tx, [_settled(row, state, rank) for row in rows])
     finals = [await _unknown(tx, row) for row in rows if row["idempotency_key"] is not None]
     if finals:
@@ -115,6 +117,11 @@ async def _forget(tx: Tx, message_ids: Sequence[UUID]) -> None:
     """Stop looking at sends that are settled, or whose message retention has dropped."""
     if message_ids:
         await tx.execute("DELETE FROM unsettled WHERE id = ANY ($1::uuid[])", list(message_ids))
+
+
+def _tell(tx: Tx, rows: Sequence[Row]) -> None:
+    for row in rows:
+        feed.tell(tx, row["brand_id"], Kind.MESSAGE, row["id"], within=row["conversation_id"])
 
 
 def _settled(row: Row, state: State, rank: int, errors: str | None = None) -> Settled:
@@ -138,6 +145,7 @@ async def _give_up(tx: Tx, rows: Sequence[Row]) -> list[outbox.Draft]:
     if not rows:
         return []
     error = _outcome_unknown()
+    _tell(tx, rows)
     errors = msgspec.json.encode([error]).decode()
     await store.give_up(tx, [_settled(row, State.FAILED, GIVEN_UP, errors) for row in rows])
     finals = [_lost(row) for row in rows if row["idempotency_key"] is not None]

@@ -9,7 +9,9 @@ from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
 
+from quixess import feed
 from quixess.database.core import Row, Tx, columns
+from quixess.feed import Kind
 from quixess.messages import threads, words
 from quixess.messages.model import RANK, Outbound, Source, State
 from quixess.messages.threads import Person, Thread
@@ -110,6 +112,8 @@ async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]], *
         lease_s,
     )
     await words.index(tx, [(one.brand_id, one.id, one.text) for one, _ in messages if one.text is not None])
+    for message, thread in messages:
+        feed.tell(tx, message.brand_id, Kind.MESSAGE, message.id, within=thread.conversation_id)
     await threads.stir(
         tx,
         [
@@ -213,6 +217,8 @@ async def insert_inbound(tx: Tx, messages: Sequence[tuple[Inbound, Thread]]) -> 
         [thread.conversation_id for _, thread in messages],
     )
     await words.index(tx, [(one.person.brand_id, one.id, one.text) for one, _ in messages if one.text is not None])
+    for message, thread in messages:
+        feed.tell(tx, message.person.brand_id, Kind.MESSAGE, message.id, within=thread.conversation_id)
 
 
 async def replace_contents(tx: Tx, contents: Sequence[tuple[UUID, UUID, str, str]]) -> None:

@@ -297,11 +297,11 @@ async def add_aliases(tx: Tx, aliases: Sequence[tuple[UUID, str, UUID]]) -> None
 async def open_windows(tx: Tx, heard: Sequence[tuple[UUID, UUID, datetime]]) -> None:
     """Open or move the customer service window: 24 h from the user's message, each (brand, conversation, at).
 
-    What is written stirs the conversation too.
+    What is written stirs the conversation too, and opens one that was closed.
     """
     await tx.execute(
         """UPDATE conversation v SET last_inbound_at = greatest(v.last_inbound_at, h.at), unread = v.unread + h.news,
-             window_until = greatest(v.window_until, h.at + interval '24 hours'),
+             window_until = greatest(v.window_until, h.at + interval '24 hours'), state = 'open',
              active_at = CASE WHEN h.at > v.active_at + interval '10 seconds' THEN h.at ELSE v.active_at END
            FROM (SELECT brand_id, id, max(at) AS at, count(*)::int AS news
                  FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS h(brand_id, id, at)

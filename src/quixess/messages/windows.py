@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from quixess import feed
 from quixess.database import ids
 from quixess.database.core import Row, Tx
+from quixess.feed import Kind
 from quixess.messages import store
 
 _LOOK_BACK = timedelta(days=1)  # a call may have come after what was written; older days need not be read
@@ -150,6 +152,18 @@ async def mark_read(tx: Tx, brand_id: UUID, conversation_id: UUID, heard: Heard)
         conversation_id,
         heard.occurred_at,
     )
+    feed.tell(tx, brand_id, Kind.CONVERSATION, conversation_id)
+
+
+async def shorten(tx: Tx, brand_id: UUID, conversation_id: UUID, by: timedelta) -> None:
+    """Let a window end earlier, as if that much time had passed since the person wrote: for the sandbox."""
+    await tx.execute(
+        "UPDATE conversation SET window_until = window_until - $3::interval WHERE brand_id = $1 AND id = $2",
+        brand_id,
+        conversation_id,
+        by,
+    )
+    feed.tell(tx, brand_id, Kind.CONVERSATION, conversation_id)
 
 
 def _talk(row: Row | None) -> Talk | None:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quixess import feed
 from quixess.database.core import Tx
 from quixess.events.outbox import Draft
+from quixess.feed import Kind
 from quixess.notices import words
 from quixess.notices.keeping import Notice
 
@@ -61,6 +63,7 @@ async def _close(tx: Tx, notice: Notice, word: str) -> None:
         words.describe(notice.field, notice.value).summary,
         notice.at,
     )
+    feed.tell(tx, notice.address.brand_id, Kind.CONNECTION, None)
 
 
 async def _reopen(tx: Tx, notice: Notice, undone: Sequence[str]) -> None:
@@ -76,6 +79,7 @@ async def _reopen(tx: Tx, notice: Notice, undone: Sequence[str]) -> None:
         list(undone),
         notice.at,
     )
+    feed.tell(tx, notice.address.brand_id, Kind.CONNECTION, None)
 
 
 def tell(notice: Notice) -> Draft:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from quixess import feed
 from quixess.database.core import Row, Tx, columns
 from quixess.events.outbox import Draft
 from quixess.templates import listing, telling
@@ -156,6 +157,8 @@ async def _write(tx: Tx, changed: Sequence[_Known]) -> None:
             "quality_at", "category_at",
         ),
     )  # fmt: skip
+    for one in changed:
+        feed.tell(tx, one.brand_id, feed.Kind.TEMPLATE, one.id)
 
 
 def _learn(cache: _Cache, one: News, stale: set[tuple[UUID, UUID]]) -> Draft | None:

@@ -8,10 +8,12 @@ from uuid import UUID
 
 import msgspec
 
+from quixess import feed
 from quixess.connections import Connection
 from quixess.database import ids
 from quixess.database.core import Row, Tx, columns
 from quixess.events.outbox import Draft
+from quixess.feed import Kind
 from quixess.meta.templates import RemoteTemplate
 from quixess.templates import history, telling
 from quixess.templates.telling import Subject
@@ -97,6 +99,7 @@ async def keep_deleted(tx: Tx, connection: Connection, template_ids: Sequence[UU
         connection.brand_id,
         sorted(template_ids),
     )
+    feed.tell(tx, connection.brand_id, Kind.TEMPLATE, None)
     return [
         telling.status_changed(
             _subject(row, row["meta_id"], row["category"]), row["status_at"], old=row["old_status"], new="DELETED"
@@ -186,6 +189,7 @@ async def _write(
         _SKEW_S,
         [_quality(one) for one in ordered],
     )
+    feed.tell(tx, connection.brand_id, Kind.TEMPLATE, None)
 
 
 async def _forget(tx: Tx, brand_id: UUID, gone: Sequence[UUID]) -> None:

@@ -104,7 +104,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 async def _replay_one(request: Request, passed: Pass, rooms: Rooms) -> Response:
-    asked = body.decode_optional(await request.body(), body.content_type(request), ReplayBody)
+    asked = await body.read_optional(request, ReplayBody)
     event_id, only = ids.parse("evt", request.path_params["id"]), events.read_endpoint(asked.endpoint_id)
     if event_id is None:
         raise events.unknown_event()
@@ -126,7 +126,7 @@ async def _check_endpoint(tx: Tx, keyring: Keyring, brand_id: UUID, endpoint_id:
 
 
 async def _replay_many(request: Request, passed: Pass, rooms: Rooms) -> Response:
-    asked = body.decode(await request.body(), body.content_type(request), BulkBody)
+    asked = await body.read(request, BulkBody)
     actor = ids.show("key", passed.caller.key_id)
     async with rooms.db.transaction() as tx:
         job = await replays.start(tx, passed.brand_id, _wanted(asked), actor=actor, most_a_minute=replays.MOST_A_MINUTE)
@@ -144,7 +144,7 @@ async def _get_job(request: Request, passed: Pass, rooms: Rooms) -> Response:
 
 
 async def _cancel_job(request: Request, passed: Pass, rooms: Rooms) -> Response:
-    body.decode_optional(await request.body(), body.content_type(request), body.Nothing)
+    await body.read_optional(request, body.Nothing)
     job_id = ids.parse("rpl", request.path_params["id"])
     if job_id is None:
         raise _no_job()

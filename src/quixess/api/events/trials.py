@@ -38,7 +38,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 async def _test(request: Request, passed: Pass, rooms: Rooms) -> Response:
-    asked = body.decode_optional(await request.body(), body.content_type(request), TestBody)
+    asked = await body.read_optional(request, TestBody)
     wanted = events.read_endpoint(asked.endpoint_id)
     async with rooms.db.transaction() as tx:
         known = await directory.list_endpoints(tx, rooms.keyring, passed.brand_id)

@@ -60,5 +60,5 @@ class Managed:
 
 
 async def read_body(request: Request, model: type[T]) -> T:
-    """Read a JSON body strictly. Raises as `body.decode` does."""
-    return body.decode(await request.body(), body.content_type(request), model)
+    """Read a JSON body strictly. Raises as `body.read` does."""
+    return await body.read(request, model)

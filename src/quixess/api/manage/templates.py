@@ -168,7 +168,7 @@ async def _delete(request: Request, admitted: Admitted, desk: Desk) -> Response:
 
 
 async def _sync(request: Request, admitted: Admitted, desk: Desk) -> Response:
-    body.decode_optional(await request.body(), body.content_type(request), body.Nothing)
+    await body.read_optional(request, body.Nothing)
     try:
         return as_json(synced(await desk.sync.on_demand(admitted.brand.id, actor=admitted.actor)))
     except Outcome as outcome:

@@ -37,7 +37,7 @@ class OtpBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 async def _send_otp(request: Request, passed: Pass, rooms: Rooms) -> Response:
-    asked = body.decode(await request.body(), body.content_type(request), OtpBody)
+    asked = await body.read(request, OtpBody)
     to = Recipient(phone=phones.read(asked.to))
     order = Otp(to, asked.code, asked.template_name, asked.language, asked.metadata)
     return await send.carry_out(request, passed, rooms.sending, order)

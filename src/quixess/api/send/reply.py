@@ -65,7 +65,7 @@ class ReplyBody(Speech, forbid_unknown_fields=True, frozen=True, kw_only=True):
 
 
 async def _send_reply(request: Request, passed: Pass, rooms: Rooms) -> Response:
-    asked = body.decode(await request.body(), body.content_type(request), ReplyBody)
+    asked = await body.read(request, ReplyBody)
     order = Replying(
         Desk(rooms.db, rooms.keyring, rooms.uploads.handle),
         asked.to_whom(),

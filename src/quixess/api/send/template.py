@@ -60,7 +60,7 @@ class TemplateBody(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 async def _send_template(request: Request, passed: Pass, rooms: Rooms) -> Response:
-    asked = body.decode(await request.body(), body.content_type(request), TemplateBody)
+    asked = await body.read(request, TemplateBody)
     order = Templated(
         rooms.db,
         rooms.uploads.handle,

@@ -20,7 +20,8 @@ _LONGEST_WAMID = 512
 class Filter:
     """Which messages to list; what is None lets all pass. `since` and `until` bound the time they were recorded.
 
-    `phone` is digits. `query` is what search is asked for, `metadata` what a send was given.
+    `phone` is digits, `key_id` the key that sent. `query` is what search is asked for, `metadata` what a send was
+    given.
     """
 
     direction: str | None = None
@@ -33,6 +34,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     has_media: bool | None = None
+    key_id: UUID | None = None
     query: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
@@ -50,13 +52,14 @@ class Filter:
     @property
     def picks(self) -> bool:
         """Whether some rows may not pass that are recorded within the bounds."""
-        told = (self.direction, self.state, self.type, self.template_name, self.has_media)
+        told = (self.direction, self.state, self.type, self.template_name, self.has_media, self.key_id)
         return any(one is not None for one in told) or bool(self.metadata)
 
     def arguments(self) -> tuple[Any, ...]:
         """Give what `_PASSES` is asked with."""
         names, values = list(self.metadata), list(self.metadata.values())
-        return (self.direction, self.state, self.type, self.template_name, self.has_media, MEDIA, names, values)
+        told = (self.direction, self.state, self.type, self.template_name, self.has_media, MEDIA, names, values)
+        return (*told, self.key_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ class Story:
 
 _SHOWN = """m.id, m.wamid, m.conversation_id, m.direction, m.type, m.state, m.source, m.phone, m.user_id, m.content,
   m.reply_to, m.context, m.referral, m.group_id, m.template_name, m.template_language, m.template_category, m.errors,
-  m.pricing, m.metadata, m.occurred_at, c.name, c.username, l.phone_number_id, l.waba_id, l.display_phone"""
+  m.pricing, m.metadata, m.key_id, m.request_id, m.occurred_at, c.name, c.username, l.phone_number_id, l.waba_id,
+  l.display_phone"""
 _AROUND = """
   LEFT JOIN conversation v ON v.brand_id = $1 AND v.id = m.conversation_id
   LEFT JOIN contact c ON c.brand_id = $1 AND c.id = v.contact_id
@@ -80,21 +84,22 @@ _PASSES = """
   AND ($6::boolean IS NULL OR (m.type = ANY ($7::text[])) = $6)
   AND (cardinality($8::text[]) = 0 OR NOT EXISTS (
     SELECT FROM unnest($8::text[], $9::text[]) AS w(name, value)
-    WHERE m.metadata ->> w.name IS DISTINCT FROM w.value))"""
+    WHERE m.metadata ->> w.name IS DISTINCT FROM w.value))
+  AND ($10::uuid IS NULL OR m.key_id = $10)"""
 _RECORDED = f"""
   SELECT {_SHOWN} FROM (
     SELECT * FROM (
-      SELECT * FROM message x WHERE x.brand_id = $1 AND x.id < $10 AND x.id >= $11 ORDER BY x.id DESC LIMIT {LOOK}) m
-    WHERE {_PASSES} ORDER BY m.id DESC LIMIT $12) m {_AROUND} ORDER BY m.id DESC"""
+      SELECT * FROM message x WHERE x.brand_id = $1 AND x.id < $11 AND x.id >= $12 ORDER BY x.id DESC LIMIT {LOOK}) m
+    WHERE {_PASSES} ORDER BY m.id DESC LIMIT $13) m {_AROUND} ORDER BY m.id DESC"""
 _RECORDED_EDGE = f"""
   SELECT x.id FROM message x WHERE x.brand_id = $1 AND x.id < $2 AND x.id >= $3
   ORDER BY x.id DESC OFFSET {LOOK - 1} LIMIT 1"""
 _FOUND = f"""
   SELECT {_SHOWN} FROM (
-    SELECT m.* FROM unnest($10::uuid[]) WITH ORDINALITY AS f(id, place)
+    SELECT m.* FROM unnest($11::uuid[]) WITH ORDINALITY AS f(id, place)
     CROSS JOIN LATERAL (SELECT * FROM message x WHERE x.brand_id = $1 AND x.id = f.id LIMIT 1) m
-    WHERE {_PASSES} AND ($11::uuid[] IS NULL OR m.conversation_id = ANY ($11))
-    ORDER BY f.place LIMIT $12) m {_AROUND}"""
+    WHERE {_PASSES} AND ($12::uuid[] IS NULL OR m.conversation_id = ANY ($12))
+    ORDER BY f.place LIMIT $13) m {_AROUND}"""
 
 
 def _spoken(after: str, order: str) -> str:
@@ -102,10 +107,10 @@ def _spoken(after: str, order: str) -> str:
   SELECT {_SHOWN} FROM (
     SELECT * FROM (
       SELECT * FROM message x
-      WHERE x.brand_id = $1 AND x.conversation_id = $10 AND (x.occurred_at, x.id) {after} ($11, $12)
+      WHERE x.brand_id = $1 AND x.conversation_id = $11 AND (x.occurred_at, x.id) {after} ($12, $13)
       ORDER BY x.occurred_at {order}, x.id {order} LIMIT {LOOK}) m
-    WHERE {_PASSES} AND m.id < $13 AND m.id >= $14
-    ORDER BY m.occurred_at {order}, m.id {order} LIMIT $15) m {_AROUND}
+    WHERE {_PASSES} AND m.id < $14 AND m.id >= $15
+    ORDER BY m.occurred_at {order}, m.id {order} LIMIT $16) m {_AROUND}
   ORDER BY m.occurred_at {order}, m.id {order}"""
 
 

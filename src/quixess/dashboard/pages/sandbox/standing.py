@@ -1,0 +1,126 @@
+"""Where a request of the sandbox stands: the brand's simulated number, one of the phones, and what it shows."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from markupsafe import Markup
+from msgspec import Meta
+from starlette.responses import Response
+
+from quixess.connections import Entry
+from quixess.dashboard.page import Visit
+from quixess.errors import QuixessError
+from quixess.meta import codes
+from quixess.sandbox import PHONES, Bubble, Chat, Phone, kit
+
+HOME = "/app/sandbox"
+WhichPhone = Literal["1", "2"]
+Wamid = Annotated[str, Meta(max_length=200)]
+_BOLD = re.compile(r"\*([^*\n]+)\*")
+
+
+class Asked(msgspec.Struct):
+    """Which of the phones is looked at, and which message an answer would quote."""
+
+    phone: WhichPhone = "1"
+    quote: Wamid = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """The number that sends, and the phone that is looked at: `which` of them, and who it is."""
+
+    line: Entry
+    which: WhichPhone
+    phone: Phone
+
+    @property
+    def number_id(self) -> str:
+        """Meta's id of the number."""
+        return self.line.phone_number_id
+
+    @property
+    def home(self) -> str:
+        """The page with this phone on it."""
+        return HOME if self.which == "1" else f"{HOME}?phone={self.which}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A button under a message that the phone's holder can tap, and what that writes."""
+
+    label: str
+    message: dict[str, Any]
+
+
+async def find(visit: Visit, which: WhichPhone) -> Stand | None:
+    """Find where a request stands; None for a brand that has no number of the simulator's."""
+    async with visit.desk.db.reading(visit.brand_id) as tx:
+        line = await kit.find_line(tx, visit.brand_id, visit.desk.handset)
+    return None if line is None else Stand(line, which, PHONES[int(which) - 1])
+
+
+async def need(visit: Visit, which: WhichPhone) -> Stand:
+    """Find where a request stands. Raises `no_active_connection`."""
+    found = await find(visit, which)
+    if found is None:
+        text = "The sandbox works with a simulated number only: this brand has none. Run `quixess simulate`."
+        raise QuixessError("no_active_connection", text)
+    return found
+
+
+async def look(visit: Visit, stand: Stand) -> dict[str, Any]:
+    """Give what the thread of a phone is made of; `chat` is None while the simulator does not answer."""
+    chat: Chat | None = None
+    try:
+        chat = await visit.desk.handset.look(stand.phone.digits, stand.number_id)
+    except QuixessError as error:
+        if error.code != "upstream_unavailable":
+            raise
+    texts = {one.wamid: one.text for one in chat.messages} if chat else {}
+    return {
+        "stand": stand,
+        "chat": chat,
+        "texts": texts,
+        "choices": choices,
+        "emphasise": emphasise,
+        "explain": lambda code: codes.explain(code).meaning,
+    }
+
+
+async def answer(visit: Visit, stand: Stand, *, toast: str | None = None) -> Response:
+    """Answer with the thread as it is now, or with the way back to the page."""
+    if visit.wants_fragment:
+        return visit.fragment("parts/sandbox_thread.html", toast=toast, **await look(visit, stand))
+    return visit.go(stand.home, toast=toast)
+
+
+def choices(bubble: Bubble) -> list[Choice]:
+    """List what can be tapped under a message: quick replies, reply buttons, rows of a list."""
+    if bubble.own:
+        return []
+    taps = [_quick_reply(bubble, one.text) for one in bubble.buttons if one.type == "quick_reply"]
+    action = (bubble.content or {}).get("action", {}) if bubble.type == "interactive" else {}
+    taps += [_reply(bubble, "button_reply", one["reply"]) for one in action.get("buttons", ()) if "reply" in one]
+    rows = [row for section in action.get("sections", ()) for row in section.get("rows", ())]
+    return taps + [_reply(bubble, "list_reply", row) for row in rows]
+
+
+def emphasise(text: str) -> Markup:
+    """Write a text as WhatsApp does: what stands between asterisks is bold, all else is text."""
+    parts = _BOLD.split(text)
+    return Markup("").join(
+        Markup("<b>{}</b>").format(part) if place % 2 else Markup("{}").format(part) for place, part in enumerate(parts)
+    )
+
+
+def _quick_reply(bubble: Bubble, label: str) -> Choice:
+    return Choice(label, {"type": "button", "button": {"text": label}, "reply_to": bubble.wamid})
+
+
+def _reply(bubble: Bubble, kind: str, given: dict[str, Any]) -> Choice:
+    told = {name: given[name] for name in ("id", "title", "description") if given.get(name)}
+    message = {"type": "interactive", "interactive": {"type": kind, kind: told}, "reply_to": bubble.wamid}
+    return Choice(str(given.get("title", "")), message)
