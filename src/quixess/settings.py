@@ -270,7 +270,10 @@ class Settings:
     message_days: int = _setting(_days, 400, "days", "how long messages and their statuses are kept")
     media_days: int = _setting(_days, 90, "days", "how long customers' files are kept")
     request_log: str = _setting(
-        _kept, "bodies", "bodies, lines, off", "what is kept of each request to the API: with what was asked, without, none"
+        _kept,
+        "bodies",
+        "bodies, lines, off",
+        "what is kept of each request to the API: with what was asked, without, none",
     )
     request_days: int = _setting(_days, 7, "days", "how long the request log is kept")
     log_level: str = _setting(_level, "info", "debug, info, warning, error", "what is logged")

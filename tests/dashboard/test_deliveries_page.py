@@ -1,6 +1,8 @@
 """Events as people see them: what endpoints were told, attempt by attempt, and told again."""
 
+import csv
 import html
+import io
 import json
 import re
 import shlex
@@ -159,6 +161,22 @@ async def test_pages_go_on_where_the_one_before_ended(world: World) -> None:
         older = re.search(r'href="([^"]*)" rel="next"', page.text)
         assert older is not None
         assert many(await browser.get(html.unescape(older[1]))) == 2
+
+
+async def test_the_list_comes_as_a_file(world: World) -> None:
+    event_id = await told(world)
+    await past.fail(world.rooms.db, world.brand_id, await endpoint_of(world))
+    await past.record(world.rooms.db, world.brand_id, at=past.ago(hours=2))
+    async with visiting(world) as browser:
+        await shown(browser, f"{HOME}?q={event_id}", "Delivered")
+        file = await browser.get(f"{HOME}.csv")
+        narrowed = await browser.get(f"{HOME}.csv?state=failed")
+
+    rows = list(csv.DictReader(io.StringIO(file.text.removeprefix("\ufeff"))))
+    assert [row["state"] for row in rows] == ["delivered", "exhausted", "no_endpoint"]
+    assert rows[0]["id"] == event_id
+    assert rows[0]["message"].startswith("msg_")
+    assert len(narrowed.text.splitlines()) == 2
 
 
 async def test_one_event_is_delivered_again_under_its_old_id(world: World) -> None:

@@ -172,6 +172,8 @@ async def test_removing_names_the_endpoint_and_is_for_good(world: World) -> None
         page = await remove(world, browser)
         assert "is removed" in page.words
         assert (await browser.get(base)).status == 404
+        left = await browser.get(base, {"HX-Request": "true"})
+        assert left.headers["HX-Redirect"] == HOME
 
 
 async def test_nobody_else_sees_or_changes_an_endpoint(world: World) -> None:

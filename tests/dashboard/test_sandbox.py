@@ -40,7 +40,7 @@ async def wait_for_status(world: World, status: str) -> dict[str, Any]:
         one = await last(world)
         return one if one["status"] == status else None
 
-    return await eventually(reached)
+    return dict(await eventually(reached))
 
 
 async def run(browser: Browser, phone: str = "1") -> Page:
@@ -371,8 +371,19 @@ async def test_events_are_posted_to_a_server_of_ones_own(world: World, browser: 
     assert done.status == 303
     await eventually(lambda: world.receiver.of_type("message.delivered"))
     await eventually(lambda: world.rows("SELECT 1 FROM caught"))
-    refused = await browser.post(f"{HOME}/endpoint", {"url": "ftp://127.0.0.1/x"})
-    assert refused.status == 400
+    for wrong in ("ftp://127.0.0.1/x", "", world.receiver.url):
+        assert (await browser.post(f"{HOME}/endpoint", {"url": wrong})).status == 400
+    assert len(await world.rows("SELECT 1 FROM endpoint WHERE deleted_at IS NULL AND url IS NOT NULL")) == 2
+
+
+async def test_a_second_server_takes_nothing_from_the_first(world: World, browser: Browser):
+    await browser.get(HOME)
+
+    await browser.post(f"{HOME}/endpoint", {"url": f"{world.receiver.url}/second"})
+
+    page = await browser.get(HOME)
+    assert f"{world.receiver.url} " in page.words
+    assert f"{world.receiver.url}/second" in page.words
 
 
 async def test_the_catcher_takes_nothing_that_is_not_signed_by_us(world: World, browser: Browser):
@@ -419,7 +430,7 @@ async def test_another_graph_url_than_the_simulators_is_never_asked(world: World
     """A tenant's URL that calls itself a simulator gets no request of the sandbox."""
     await world.rows("UPDATE connection SET graph_url = $1", world.receiver.url)
 
-    assert "quixess simulate" in (await browser.get(HOME)).words
+    assert "not known here" in (await browser.get(HOME)).words
     assert (await browser.post(f"{HOME}/state", {"state": "offline"})).status == 404
 
     assert world.receiver.got == []

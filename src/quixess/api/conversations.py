@@ -32,6 +32,31 @@ class ConversationsQuery(Paged, frozen=True, kw_only=True):
         Annotated[Literal["open", "closed"], Meta(description="The customer service window: open for 24 hours.")] | None
     ) = None
     unread: Annotated[bool, Meta(description="Whether there is something unread in it.")] | None = None
+    assignee: (
+        Annotated[
+            str,
+            Meta(
+                max_length=30,
+                pattern=r"^(none|opr_[0-7][0-9A-HJKMNP-TV-Z]{25})\Z",
+                description="The operator who takes care of it, `opr_…`, or `none` for those that nobody does.",
+            ),
+        ]
+        | None
+    ) = None
+    q: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=200,
+                description=(
+                    "A part of the user's name, username or number; for keys that may read messages also words that "
+                    "were said. Names are looked for in the 5,000 conversations that were active last."
+                ),
+            ),
+        ]
+        | None
+    ) = None
     since: Since | None = None
 
 
@@ -109,6 +134,9 @@ async def _list_conversations(request: Request, passed: Pass, rooms: Rooms) -> R
         window_open=None if asked.window is None else asked.window == "open",
         unread=asked.unread,
         since=asked.since,
+        assignee=ids.parse("opr", asked.assignee or ""),
+        unassigned=asked.assignee == "none",
+        query=asked.q,
     )
     async with rooms.db.reading(passed.brand_id) as tx:
         page = await reading.conversations.list_conversations(

@@ -55,11 +55,8 @@ class Stream:
     total_s: float = 600.0
 
 
-STREAMS: Mapping[str, Stream] = {
-    # The largest file, and the form around it.
-    "/api/v1/whatsapp/external/media": Stream(100 * 1024 * 1024 + 64 * 1024),
-    "/app/whatsapp/inbox/files": Stream(100 * 1024 * 1024 + 64 * 1024),
-}
+_FILE = Stream(100 * 1024 * 1024 + 64 * 1024)  # the largest, and the form around it
+STREAMS: Mapping[str, Stream] = {"/api/v1/whatsapp/external/media": _FILE, "/app/whatsapp/inbox/files": _FILE}
 
 _SINGLE = {
     b"host": "invalid_request",

@@ -27,6 +27,28 @@ BUTTON_KINDS = (
 )
 _VALUES = {"URL": "url", "PHONE_NUMBER": "phone_number"}
 _OTP_TYPE = re.compile(r"otp_type=(COPY_CODE|ONE_TAP|ZERO_TAP)")
+_LABELS = {
+    "name": "Name",
+    "language": "Language",
+    "category": "Category",
+    "header": "Header",
+    "header_example": "Example for the header",
+    "body": "Message",
+    "examples": "Examples",
+    "footer": "Footer",
+    "minutes": "Expiry",
+    "package": "Package",
+    "signature": "Hash",
+    "label": "Label",
+    "ttl": "Delivery",
+}
+# Rules whose own words speak of Meta's JSON.
+_WORDS = {
+    "example_required": "Give an example for each variable: Meta reviews with them.",
+    "example_fits": "Give one example for each variable, in their order.",
+    "parameter_format": "Call all variables by numbers, or all by names.",
+    "code_apps": "Name the app's package, and the 11 characters of its signature's hash.",
+}
 _DRAFT_FIELDS = {"name", "language", "category", "parameter_format"}
 _SEPARATORS = re.compile(r"[\s,;]+")
 
@@ -125,6 +147,16 @@ def field_of(finding: Finding | FieldError, draft: TemplateDraft, typed: Any) ->
         return _button_field(steps, typed)
     examples = {"HEADER": "header_example", "BODY": "examples"}
     return examples[kind] if "example" in steps and kind in examples else kind.lower()
+
+
+def in_words(finding: Finding, draft: TemplateDraft, typed: Any) -> tuple[str, str]:
+    """Say what a finding is about and what to do, in the words of the form."""
+    field = field_of(finding, draft, typed)
+    if typed.kind == "raw":
+        return finding.pointer, finding.detail
+    row = re.match(r"button_([0-9]+)_", field)
+    label = f"Button {row[1]}" if row else _LABELS.get(field, "")
+    return label, _WORDS.get(finding.rule, finding.detail)
 
 
 def body_of(typed: Any) -> list[tuple[str, str]]:
@@ -228,7 +260,7 @@ def _code(typed: Any) -> list[dict[str, Any]]:
 def _raw(typed: Any) -> list[dict[str, Any]]:
     try:
         return msgspec.json.decode(typed.components.encode(), type=list[dict[str, Any]])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         text = "Write a JSON list of objects, each with a type, as Meta documents them."
         raise errors.invalid("/components", "invalid", text) from None
 

@@ -68,7 +68,10 @@ async def examine(visit: Visit) -> Response:
     """Look at a number, here and at Meta, for the list beside it."""
     one = await find(visit)
     checks = await visit.desk.examination.of_connection(visit.brand_id, one.id)
-    found = [(_CHECKS.get(check.name, check.name.replace("_", " ").replace(".", ": ").capitalize()), check) for check in checks]
+    found = [
+        (_CHECKS.get(check.name, check.name.replace("_", " ").replace(".", ": ").capitalize()), check)
+        for check in checks
+    ]
     given: dict[str, Any] = {
         "one": one,
         "checks": found,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from quixess.dashboard import charts, posts
 from quixess.dashboard.charts import Drawn, Series
 from quixess.dashboard.page import Page, Visit
 from quixess.dashboard.rendering import took
+from quixess.dashboard.sheets import sheet
 from quixess.database import ids
 from quixess.database.core import Tx
 from quixess.errors import QuixessError
@@ -68,7 +69,7 @@ async def show(visit: Visit) -> Response:
     """List the newest that fit, with one of them beside the list."""
     filters = visit.query(Filters)
     entries = await list_endpoints(visit)
-    page, ways = await _look_up(visit, filters)
+    page, ways = await _look_up(visit, filters, limit=int(filters.rows))
     story = await _open(visit, filters.event) if filters.event else None
     drawn = await metrics.deliveries(visit.desk.db, visit.brand_id, RANGES[filters.range].until(datetime.now(UTC)))
     names = {one.endpoint.id: name_of(one) for one in entries}
@@ -91,10 +92,29 @@ async def show(visit: Visit) -> Response:
         here=_address(filters, before=filters.before),
         older=_address(filters, before=ids.show("evt", page.next)) if page.next else None,
         newest=_address(filters) if filters.before else None,
+        file=f"{HOME}.csv?{_query(filters)}",
         opened=lambda one: _address(filters, before=filters.before, event=ids.show("evt", one.id)),
         chosen=story,
         **(posts.describe(visit, story, entries, names) if story else {}),
     )
+
+
+async def download(visit: Visit) -> Response:
+    """Give what fits as a file, of the newest that a page looks at."""
+    filters = visit.query(Filters)
+    names = {one.endpoint.id: name_of(one) for one in await list_endpoints(visit)}
+    page, ways = await _look_up(visit, filters, limit=listing.LOOK)
+    heads = ("at", "id", "type", "endpoint", "state", "attempts", "replay", "ended_at", "message")
+    rows: list[tuple[Any, ...]] = []
+    for one in page.events:
+        message = ids.show("msg", one.message_id) if one.message_id else None
+        begins = (one.occurred_at, ids.show("evt", one.id), one.type)
+        for way in ways.get(one.id, ()):
+            name = names.get(way.endpoint_id, "removed")
+            rows.append((*begins, name, way.state, way.attempts, way.replay, way.ended_at, message))
+        if one.id not in ways:
+            rows.append((*begins, None, one.state, 0, False, None, message))
+    return sheet("events.csv", heads, rows)
 
 
 async def list_endpoints(visit: Visit) -> list[Entry]:
@@ -109,13 +129,15 @@ def name_of(entry: Entry) -> str:
     return endpoint.name or urlsplit(endpoint.url or "").netloc or ids.show("end", endpoint.id)
 
 
-async def _look_up(visit: Visit, filters: Filters) -> tuple[listing.Page, Mapping[UUID, Sequence[listing.Way]]]:
+async def _look_up(
+    visit: Visit, filters: Filters, *, limit: int
+) -> tuple[listing.Page, Mapping[UUID, Sequence[listing.Way]]]:
     before = ids.parse("evt", filters.before) if filters.before else None
     if filters.before and before is None:
         raise QuixessError("invalid_cursor", "This page of the list is none: begin with the newest.")
     message_id = await _message_of(visit, filters.q)
     async with visit.desk.db.reading(visit.brand_id) as tx:
-        page = await _list(tx, visit.brand_id, filters, message_id, before)
+        page = await _list(tx, visit.brand_id, filters, message_id, limit=limit, before=before)
         ways = await listing.latest_ways(tx, visit.brand_id, [one.id for one in page.events])
     return page, ways
 
@@ -128,7 +150,9 @@ async def _message_of(visit: Visit, text: str) -> UUID | None:
     return story.row["id"] if story else UUID(int=0)
 
 
-async def _list(tx: Tx, brand_id: UUID, filters: Filters, message_id: UUID | None, before: UUID | None) -> listing.Page:
+async def _list(
+    tx: Tx, brand_id: UUID, filters: Filters, message_id: UUID | None, *, limit: int, before: UUID | None
+) -> listing.Page:
     if filters.q.startswith("evt_"):
         event_id = ids.parse("evt", filters.q)
         story = await listing.get_event(tx, brand_id, event_id) if event_id else None
@@ -143,7 +167,7 @@ async def _list(tx: Tx, brand_id: UUID, filters: Filters, message_id: UUID | Non
         endpoint_id=read_endpoint(filters.endpoint),
         conversation_ids=talks,
     )
-    return await listing.leaf(tx, brand_id, wanted, limit=int(filters.rows), before=before)
+    return await listing.leaf(tx, brand_id, wanted, limit=limit, before=before)
 
 
 async def _conversations(tx: Tx, brand_id: UUID, text: str) -> Sequence[UUID]:
@@ -229,4 +253,7 @@ def _address(filters: Filters, **more: str) -> str:
     return f"{HOME}?{query}" if query else HOME
 
 
-PAGES = (Page("GET", HOME, Permission.READ_EVENTS, show, title="Events"),)
+PAGES = (
+    Page("GET", HOME, Permission.READ_EVENTS, show, title="Events"),
+    Page("GET", f"{HOME}.csv", Permission.READ_EVENTS, download),
+)

@@ -18,7 +18,7 @@ from quixess.errors import FieldError, QuixessError
 from quixess.people import Permission
 from quixess.templates import previewing
 from quixess.templates.drafts import TemplateDraft, TemplateEdit
-from quixess.templates.linting import LANGUAGES, Finding, lint
+from quixess.templates.linting import LANGUAGES, lint
 from quixess.templates.presets import PRESETS
 
 _FORM = "pages/template_form.html"
@@ -35,6 +35,15 @@ class Begun(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
+class Objection:
+    """What Meta would refuse or doubt: where in the form, and what to do."""
+
+    where: str
+    says: str
+    blocks: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """What a draft comes to: what people would see, None when that cannot be told, and what Meta would object to.
 
@@ -42,7 +51,7 @@ class Seen:
     """
 
     content: dict[str, Any] | None
-    findings: Sequence[Finding]
+    objections: Sequence[Objection]
     says: str = ""
 
 
@@ -50,8 +59,7 @@ async def show_new(visit: Visit) -> Response:
     """Offer presets, or open the editor with what was chosen."""
     begun = visit.query(Begun)
     if begun.like:
-        visit.request.path_params.update(name=begun.name, language=begun.like)
-        _, entry = await templates.find(visit)
+        _, entry = await templates.look_up(visit, begun.name, begun.like)
         return await _show_form(visit, drafting.typed_of(templates.draft_of(entry)) | {"language": ""})
     if begun.preset in PRESETS:
         return await _show_form(visit, drafting.typed_of(PRESETS[begun.preset].draft))
@@ -70,7 +78,7 @@ async def preview(visit: Visit) -> Response:
     """Show what was typed so far, and what is wrong with it, for the editor that asks while one types."""
     try:
         typed = await visit.form(Typed)
-        seen = await _see(visit, drafting.draft_of(typed), new=not visit.request.query_params.get("edit"))
+        seen = await _see(visit, typed, new=not visit.request.query_params.get("edit"))
     except QuixessError as error:
         seen = Seen(None, (), error.detail)
     return visit.fragment("parts/template_preview.html", seen=seen, emphasise=emphasise)
@@ -131,7 +139,7 @@ async def _show_form(
         typed = Typed(**{name: value for name, value in fields.items() if name not in {"minutes", "ttl"}})
         typed.minutes, typed.ttl = _number(fields.get("minutes")), _number(fields.get("ttl"))
         typed.security = fields.get("security") == "true"
-        seen = await _see(visit, drafting.draft_of(typed), new=entry is None)
+        seen = await _see(visit, typed, new=entry is None)
     except QuixessError as fault:
         seen = Seen(None, (), fault.detail)
     given = {
@@ -150,20 +158,21 @@ async def _show_form(
     return visit.render(_FORM, **given) if error is None else visit.refuse(_FORM, error, **given)
 
 
-async def _see(visit: Visit, draft: TemplateDraft, *, new: bool) -> Seen:
-    """Check a draft and render it. Meta is asked for the words of a one-time code; that it does not answer is told."""
-    known = templates.submissions(visit)
+async def _see(visit: Visit, typed: Any, *, new: bool) -> Seen:
+    """Check what was typed and render it. Meta is asked for the words of a one-time code, and may not answer."""
+    draft, known = drafting.draft_of(typed), templates.submissions(visit)
     # A template that is edited has its own name and words already.
     found = await known.review(visit.brand_id, draft) if new else lint(draft)
+    told = [Objection(*drafting.in_words(one, draft, typed), one.blocks) for one in found]
     blocked = any(one.blocks for one in lint(draft))
     try:
         if not blocked:
-            return Seen(await known.preview(visit.brand_id, draft), found)
-        if draft.category.upper() != "AUTHENTICATION":
-            return Seen(previewing.preview(draft), found)
+            return Seen(await known.preview(visit.brand_id, draft), told)
+        if typed.kind == "text":
+            return Seen(previewing.preview(draft), told)
     except QuixessError as error:
-        return Seen(None, found, error.detail)
-    return Seen(None, found, "What people will see is shown once this is mended.")
+        return Seen(None, told, error.detail)
+    return Seen(None, told, "What people will see is shown once this is mended.")
 
 
 def _placed(error: QuixessError, draft: TemplateDraft | None, typed: Any) -> QuixessError:

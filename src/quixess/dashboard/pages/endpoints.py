@@ -45,7 +45,12 @@ async def show_all(visit: Visit) -> Response:
 
 async def show_one(visit: Visit) -> Response:
     """Show one endpoint: how it is, what it gets, how it is tried again, how to check what comes."""
-    entry = await find(visit)
+    try:
+        entry = await find(visit)
+    except QuixessError:
+        if visit.wants_fragment:  # it was removed while somebody looked at it
+            return visit.go(HOME)
+        raise
     schedule = entry.endpoint.schedule
     return visit.render(
         "pages/endpoint.html",

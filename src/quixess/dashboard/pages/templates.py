@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
+from quixess import connections
 from quixess.dashboard.page import Page, Visit
 from quixess.dashboard.pages.sandbox.standing import emphasise
 from quixess.errors import FieldError, QuixessError
@@ -105,6 +106,8 @@ async def show_one(visit: Visit) -> Response:
     """Show a template in one of its languages: how it looks, how Meta judged it, and what a sender fills."""
     entries, chosen = await find(visit)
     draft = draft_of(chosen)
+    async with visit.desk.db.reading(visit.brand_id) as tx:
+        known = await connections.list_connections(tx, visit.brand_id)
     return visit.render(
         "pages/template.html",
         entries=entries,
@@ -112,6 +115,7 @@ async def show_one(visit: Visit) -> Response:
         content=look(draft),
         reason=_REASONS.get(chosen.reason or "", "Change what Meta objects to, and submit it again."),
         command=_command(visit, chosen),
+        simulated=any(one.simulated for one in known if one.state == "active"),
         state=state,
         quality=quality,
         path=path,
@@ -154,7 +158,12 @@ async def delete(visit: Visit) -> Response:
 
 async def find(visit: Visit) -> tuple[list[Entry], Entry]:
     """Find the template that the path names, with its other languages. Raises `template_not_found`."""
-    name, language = visit.request.path_params["name"], visit.request.path_params["language"]
+    asked = visit.request.path_params
+    return await look_up(visit, asked["name"], asked["language"])
+
+
+async def look_up(visit: Visit, name: str, language: str) -> tuple[list[Entry], Entry]:
+    """Find a template in a language, with its other languages. Raises `template_not_found`."""
     found: list[Entry] = []
     async with visit.desk.db.reading(visit.brand_id) as tx:
         source: Source | None = await catalogue.find_source(tx, visit.brand_id)

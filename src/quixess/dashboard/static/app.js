@@ -257,6 +257,18 @@ document.addEventListener("htmx:config:request", (event) => {
   form.reset();
 });
 
+// The stream may have told more of a message than the answer to its form knows: what it put there stays
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx, tasks } = event.detail;
+  if (!ctx?.sourceElement?.matches?.("[data-optimistic]")) return;
+  for (const { fragment } of tasks ?? []) {
+    for (const bubble of fragment?.querySelectorAll(".bubble[id]") ?? []) {
+      const there = document.getElementById(bubble.id);
+      if (there && !there.classList.contains("is-sending")) bubble.remove();
+    }
+  }
+});
+
 function takeBack(event) {
   const form = event.detail.ctx?.sourceElement;
   if (!form?.matches?.("[data-optimistic]")) return;
@@ -400,6 +412,7 @@ function step(by) {
 document.addEventListener("click", (event) => {
   for (const menu of $$("details[data-menu][open]")) if (!menu.contains(event.target)) menu.open = false;
 });
+document.addEventListener("submit", (event) => event.target.closest("details[data-menu]")?.removeAttribute("open"));
 
 // Forms -----------------------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from quixess.events.glances import Answered
 from quixess.events.listing import Listed, Story
 from quixess.events.outward import ForbiddenUrl
 from quixess.events.replays import Verdict
+from quixess.events.wishes import Wish
 from quixess.people import Permission
 from quixess.sandbox import Kit, catcher, kit
 from quixess.vault import Keyring
@@ -125,7 +126,7 @@ async def show_event(visit: Visit) -> Response:
         "pages/sandbox_event.html",
         event=story.event,
         data=story.data,
-        steps=_steps(story),
+        steps=_steps(story, catching.path(visit.brand_id)),
         caught=latest,
         headers="\n".join(f"{name}: {value}" for name, value in sorted(latest.headers.items())) if latest else "",
     )
@@ -139,14 +140,15 @@ async def replay(visit: Visit) -> Response:
 
 
 async def post_to(visit: Visit) -> Response:
-    """Send the events to a URL of the visitor's."""
-    try:
-        given = await visit.form(Posting)
-        url = str(outward.check_url(given.url, visit.desk.policy))
-    except ForbiddenUrl as error:
-        raise QuixessError("invalid_request", f"This URL cannot be called. {error.reason}") from None
-    async with visit.desk.db.transaction() as tx:
-        await directory.set_url(tx, visit.desk.keyring, visit.brand_id, url, actor=visit.actor)
+    """Send the events to a URL of the visitor's, too: by the endpoint that has none yet, or by a new one."""
+    given = await visit.form(Posting)
+    desk, brand_id, wish = visit.desk, visit.brand_id, Wish(url=given.url)
+    async with desk.db.transaction() as tx:
+        first, _ = await directory.reserve(tx, desk.keyring, brand_id, actor=visit.actor)
+        if first.url is None:
+            await directory.change(tx, desk.keyring, brand_id, first.id, wish, desk.policy, actor=visit.actor)
+        else:
+            await directory.add(tx, desk.keyring, brand_id, wish, desk.policy, actor=visit.actor)
     return visit.go(HOME, toast="From now on events are posted there too. Its secret is under Webhook endpoints.")
 
 
@@ -191,12 +193,13 @@ def _row(event: Listed, answered: Answered | None) -> Row:
     return Row(event, answered, tone, word)
 
 
-def _steps(story: Story) -> Sequence[dict[str, Any]]:
+def _steps(story: Story, own_path: str) -> Sequence[dict[str, Any]]:
     return [
         {
             "tone": "ok" if one.fault is None else "bad",
             "head": str(one.status or one.fault),
-            "says": f"{one.url or 'an endpoint that is gone'}, {one.duration_ms} ms",
+            "url": "the catcher" if (one.url or "").endswith(own_path) else one.url or "an endpoint that is gone",
+            "took": one.duration_ms,
             "at": one.started_at,
         }
         for one in story.attempts

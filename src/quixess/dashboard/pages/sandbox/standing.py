@@ -13,6 +13,7 @@ from quixess.connections import Entry
 from quixess.dashboard.page import Visit
 from quixess.errors import QuixessError
 from quixess.meta import codes
+from quixess.people import Permission
 from quixess.sandbox import PHONES, Bubble, Chat, Phone, kit
 
 HOME = "/app/sandbox"
@@ -90,10 +91,12 @@ async def look(visit: Visit, stand: Stand) -> dict[str, Any]:
     }
 
 
-async def answer(visit: Visit, stand: Stand, *, toast: str | None = None) -> Response:
-    """Answer with the thread as it is now, or with the way back to the page."""
+async def answer(visit: Visit, stand: Stand) -> Response:
+    """Answer what the phone did: with the thread as it is now, or with the way back to the page."""
+    shown = await look(visit, stand)
+    toast = _hint(visit, shown["chat"])
     if visit.wants_fragment:
-        return visit.fragment("parts/sandbox_thread.html", toast=toast, **await look(visit, stand))
+        return visit.fragment("parts/sandbox_thread.html", toast=toast, **shown)
     return visit.go(stand.home, toast=toast)
 
 
@@ -114,6 +117,13 @@ def emphasise(text: str) -> Markup:
     return Markup("").join(
         Markup("<b>{}</b>").format(part) if place % 2 else Markup("{}").format(part) for place, part in enumerate(parts)
     )
+
+
+def _hint(visit: Visit, chat: Chat | None) -> str | None:
+    """Say what can be done now, the first time that the phone writes."""
+    if chat is None or sum(one.own for one in chat.messages) != 1 or not visit.may(Permission.READ_INBOX):
+        return None
+    return f"Answer {chat.name} from the inbox: 24 h left."
 
 
 def _quick_reply(bubble: Bubble, label: str) -> Choice:
