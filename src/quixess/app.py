@@ -56,13 +56,13 @@ def build(
     )
     examination = Examination(db, keyring, lines, settings.public_url)
     desk = manage.Desk(
-        db, keyring, manage.Gate(db, keyring, peers, strikes), lines, sync, onboarding, parting, examination
+        db, keyring, manage.Gate(db, keyring, peers, strikes), lines, sync, uploads, onboarding, parting, examination
     )
     doors = Starlette(
         routes=[
             *api.routes(rooms),
             *manage.routes(desk),
-            *Reference(api.ENDPOINTS).routes(),
+            *Reference(api.ENDPOINTS, manage.MANAGEMENT).routes(),
             *Intake(db, keyring, receiving).routes(),
         ],
         exception_handlers=dict(edge.HANDLERS),

@@ -1,18 +1,12 @@
 """The health of a connection: each thing that can be wrong, at Meta or here, is named with its fix."""
 
-import socket
 from pathlib import Path
 
 import pytest
 
 from quixess import access
 from tests.health.consulting import Patient, patient
-from tests.world import World, building, eventually, listening
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+from tests.world import World, building, eventually, free_port, listening
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from tests.house.source import ROOMS, Module, Verb, dotted, modules, snippet, te
 
 # Verbs that work for all brands at once, each with the reason why that is right. Review every new line here.
 FOR_ALL_BRANDS: dict[str, str] = {
-    "access.operators.mint_operator_token": "Of no brand: its line of the audit stands under the nil brand.",
     "access.operators.revoke_operator_token": "Of no brand: its line of the audit stands under the nil brand.",
     "connections.apps.forget_unused_app": "An app is of no brand: asks whether any brand's number still uses it.",
     "connections.numbers.find_numbers": "Tells which brand a number belongs to: by the brand in its row of `number`.",

@@ -125,6 +125,7 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
             lease_s=settings.delivery_lease,
             ladder=settings.retry_ladder,
             keep_days=settings.media_days,
+            origins=settings.meta_media_origins,
         )
     sync = Sync(db, keyring, lines, deliveries)
     limits = Limits(db)
@@ -147,13 +148,14 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
         works=roles.worker,
         on_media=fetching.wake if fetching is not None else None,
     )
-    keys = Keys(db, keyring)
     shelf = Shelf(db, files)
     uploads = Uploads(db, keyring, lines, files, shelf, keep_days=settings.media_days)
     rotation = Rotation(db, keyring, lines)
-    onboarding = Onboarding(db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url)
+    onboarding = Onboarding(
+        db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url, settings.graph_urls
+    )
     parting = Parting(db, keyring, lines, deliveries)
     return Rooms(
-        db, keyring, keys, limits, sync, sending, receiving, deliveries, settling, shelf, uploads, fetching, rotation,
-        lines, onboarding, parting,
+        db, keyring, Keys(db, keyring), limits, sync, sending, receiving, deliveries, settling, shelf, uploads,
+        fetching, rotation, lines, onboarding, parting,
     )  # fmt: skip

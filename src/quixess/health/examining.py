@@ -55,7 +55,10 @@ class Examination:
         return checks, [(one, await self.of_connection(brand_id, one.id)) for one in entries]
 
     async def of_connection(self, brand_id: UUID, connection_id: UUID) -> list[Check]:
-        """Examine a connection; Meta is asked four questions at once. Raises `connection_not_found`."""
+        """Examine a connection; Meta is asked four questions at once, and our own public address a fifth.
+
+        Raises `connection_not_found`.
+        """
         async with self._db.transaction() as tx:
             found = await connections.load(tx, self._keyring, [(brand_id, connection_id)])
             if not found:
