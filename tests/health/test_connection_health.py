@@ -132,6 +132,18 @@ async def test_an_address_of_the_accounts_own_is_a_warning(number: Patient) -> N
     assert "override" in await number.one("subscription", "warn")
 
 
+async def test_an_address_of_the_numbers_own_is_a_warning(number: Patient) -> None:
+    known = number.world.meta.world
+    own = {
+        "override_callback_uri": f"{number.world.url}/webhooks/meta/{known['app_id']}",
+        "verify_token": known["verify_token"],
+    }
+    answer = await number.world.meta.graph("POST", known["phone_number_id"], json={"webhook_configuration": own})
+    assert answer.status == 200, answer.json
+
+    assert "number's override" in await number.one("subscription", "warn")
+
+
 async def test_an_app_without_a_webhook_and_one_with_too_few_fields_are_told(number: Patient) -> None:
     known = number.world.meta.world
     path, token = f"{known['app_id']}/subscriptions", known["app_access_token"]

@@ -18,6 +18,7 @@ from quixess.connections.finding import (
     none_active,
     none_such,
     number_of,
+    why_closed,
     why_none,
 )
 from quixess.connections.keeping import check_free, connect, disconnect, disconnect_others, keep_pin
@@ -67,5 +68,6 @@ __all__ = [
     "prove_secret",
     "replace_secret",
     "step",
+    "why_closed",
     "why_none",
 ]

@@ -111,6 +111,19 @@ def none_such() -> QuixessError:
     return QuixessError("connection_not_found", "Name one of the brand's connections: `quixess connection list`.")
 
 
+async def why_closed(tx: Tx, brand_id: UUID, connection_id: UUID) -> QuixessError:
+    """Build the 404 of a connection that is not active: it says why, where the connection stopped by itself."""
+    row = await tx.row(
+        """SELECT display_phone, state, state_reason FROM connection
+           WHERE brand_id = $1 AND id = $2 AND (state = 'unauthorized' OR closed_by IS NOT NULL)""",
+        brand_id,
+        connection_id,
+    )
+    if row is not None:
+        return _why(row)
+    return QuixessError("no_active_connection", "This number is not connected any more: reconnect it.")
+
+
 async def why_none(tx: Tx, brand_ids: Sequence[UUID]) -> dict[UUID, QuixessError]:
     """Build the 404 of each brand without an active connection. It says why, where one stopped by itself."""
     rows = await tx.rows(

@@ -24,7 +24,7 @@ from quixess.vault import Keyring
 
 _NUMBER = (
     "id,status,platform_type,quality_rating,name_status,throughput,whatsapp_business_manager_messaging_limit,"
-    "health_status"
+    "health_status,webhook_configuration"
 )
 _PATIENCE_S = 10.0
 _SILENT = timedelta(days=3)
@@ -85,7 +85,7 @@ class Examination:
         return [
             *readings.read_token(life, known["now"], known["token_fault"]),
             *readings.read_number(number),
-            readings.read_subscription(subscribed, app.id),
+            readings.read_subscription(subscribed, number, app.id),
             readings.read_callback(callback, self._address(app)),
             echoed,
         ]
