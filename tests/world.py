@@ -5,9 +5,11 @@ The cast: Bordercart is the brand we are, Rival is the stranger.
 
 import asyncio
 import json
+import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -150,10 +152,12 @@ async def eventually(question: Callable[[], Awaitable[Any] | Any], *, within_s: 
 
 
 @asynccontextmanager
-async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]], path: str) -> AsyncIterator[str]:
-    """Answer every POST to `path` on a free port of this machine; gives the base URL."""
+async def serving(
+    answer: Callable[[web.Request], Awaitable[web.StreamResponse]], path: str, *, method: str = "POST"
+) -> AsyncIterator[str]:
+    """Answer every POST (or `method`, `*` for any) to `path` on a free port of this machine; gives the base URL."""
     app = web.Application()
-    app.add_routes([web.post(path, answer)])
+    app.add_routes([web.route(method, path, answer)])
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -161,6 +165,14 @@ async def serving(answer: Callable[[web.Request], Awaitable[web.StreamResponse]]
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def free_port() -> int:
+    """A port of this machine that is free now, and that is given to no connection by chance in the next moment."""
+    while True:
+        port = random.randint(20_000, 30_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @asynccontextmanager
@@ -215,12 +227,20 @@ async def connect(rooms: Rooms, meta: driving.Simulator, brand_id: UUID, gateway
 
 @asynccontextmanager
 async def building(
-    dsn: str, tmp_path: Path, *, roles: Roles | None = None, quick: simulator.Settings = driving.QUICK, **settings: Any
+    dsn: str,
+    tmp_path: Path,
+    *,
+    roles: Roles | None = None,
+    quick: simulator.Settings = driving.QUICK,
+    media_port: int | None = None,
+    **settings: Any,
 ) -> AsyncIterator[World]:
-    """Build a world. `settings` change those of the process, `quick` those of the simulated Meta."""
+    """Build a world. `settings` change those of the process, `quick` and `media_port` those of the simulated Meta."""
     async with AsyncExitStack() as stack:
-        meta = await stack.enter_async_context(driving.running(simulator.Options(settings=quick)))
+        options = simulator.Options(settings=quick, media_port=media_port)
+        meta = await stack.enter_async_context(driving.running(options))
         found = settings_for(tmp_path, **({"simulator_url": meta.base_url} | settings))
+        found = replace(found, graph_urls=(meta.base_url,))
         receiver = await stack.enter_async_context(listening())
         http = await stack.enter_async_context(aiohttp.ClientSession())
         parts = roles or Roles(gateway=True, worker=True)

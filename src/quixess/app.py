@@ -67,7 +67,7 @@ def build(settings: Settings, rooms: Rooms) -> ASGIApp:
         routes=[
             *api.routes(_external(rooms, peers, strikes), Journal(rooms.requests, peers)),
             *manage.routes(_management(rooms, peers, strikes, examination)),
-            *Reference(api.ENDPOINTS).routes(),
+            *Reference(api.ENDPOINTS, manage.MANAGEMENT).routes(),
             *Intake(rooms.db, rooms.keyring, rooms.receiving).routes(),
             *dashboard.routes(pages, FrontGate(pages)),
         ],
@@ -96,8 +96,9 @@ def _external(rooms: Rooms, peers: Peers, strikes: Strikes) -> api.Rooms:
 def _management(rooms: Rooms, peers: Peers, strikes: Strikes, examination: Examination) -> manage.Desk:
     gate = manage.Gate(rooms.db, rooms.keyring, peers, strikes)
     return manage.Desk(
-        rooms.db, rooms.keyring, gate, rooms.lines, rooms.sync, rooms.onboarding, rooms.parting, examination
-    )
+        rooms.db, rooms.keyring, gate, rooms.lines, rooms.sync, rooms.uploads, rooms.onboarding, rooms.parting,
+        examination,
+    )  # fmt: skip
 
 
 def _pages(settings: Settings, rooms: Rooms, peers: Peers, examination: Examination) -> dashboard.Desk:

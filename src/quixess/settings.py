@@ -126,6 +126,21 @@ def _kept(text: str) -> str:
     return text.lower()
 
 
+def _base_urls(text: str) -> tuple[str, ...]:
+    return tuple(_base_url(word) for word in _words(text))
+
+
+def _origin(text: str) -> str:
+    url = _base_url(text)
+    if urlsplit(url).path:
+        raise ValueError
+    return url
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    return tuple(_origin(word) for word in _words(text))
+
+
 def _level(text: str) -> str:
     if text.lower() not in {"debug", "info", "warning", "error"}:
         raise ValueError
@@ -201,6 +216,18 @@ class Settings:
         _many, 30, "1-1000000", "how many bad keys one address may show a process before it is told 429"
     )
     graph_version: str = _setting(_version, "v25.0", "vN.M", "the Graph API version to call")
+    graph_urls: tuple[str, ...] = _setting(
+        _base_urls,
+        (),
+        "URLs, comma-separated",
+        "Graph APIs beside Meta's that the management API may connect numbers by: simulators",
+    )
+    meta_media_origins: tuple[str, ...] = _setting(
+        _origins,
+        (),
+        "https://host[:port], comma-separated",
+        "where beside Meta's hosts its files may lie, such as a simulator's media port; tokens are sent there",
+    )
     send_timeout: float = _setting(
         _positive, 10.0, "seconds", "how long a send waits for Meta's answer, connecting included"
     )

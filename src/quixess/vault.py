@@ -152,7 +152,10 @@ class Keyring:
             self._follow()
         key = self.keys.get(key_id)
         if not sealed.startswith(_FORMAT) or key is None:
-            raise VaultError("A secret was sealed under a key that this keyring does not hold.")
+            raise VaultError(
+                "A secret was sealed under a key that this keyring does not hold: give every process the keyring.json "
+                "that belongs to this database."
+            )
         return _decrypt(key, sealed[_WRAP_AT:_WRAPPED_AT], sealed[_WRAPPED_AT:_NONCE_AT], key_id + bound)
 
     def _follow(self) -> None:

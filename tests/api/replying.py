@@ -19,6 +19,12 @@ async def reply(world: World, said: dict[str, Any] = TEXT, **more: Any) -> Answe
     return await world.call("POST", REPLY, key=key, body=whom | said | more, headers=headers)
 
 
+async def lay_files(world: World) -> None:
+    """Have the files at Meta that `KINDS` name by Meta's own ids."""
+    for file_id, mime_type in FILES.items():
+        await world.meta.lever("media", {"id": file_id, "mime_type": mime_type, "data_base64": "UklGRg=="})
+
+
 async def heard(world: World, text: str = "Hi", phone: str = PHONE) -> str:
     """Let the customer write, so that the window is open; returns the wamid when it is in the history."""
     wamid = await world.customer_says(text, phone)
@@ -53,19 +59,21 @@ CARD = {
     "org": {"company": "Bordercart"},
     "birthday": "1990-02-28",
 }
+VIDEO, AUDIO, STICKER = "1003383421387256", "1003383421387257", "1003383421387258"
+FILES = {VIDEO: "video/mp4", AUDIO: "audio/ogg", STICKER: "image/webp"}
 # What is asked for, and Meta's object for it; None where it is the same.
 KINDS: dict[str, tuple[dict[str, Any], Any]] = {
     "text": (TEXT, None),
     "text with preview": ({"type": "text", "text": {"body": "See https://a.example", "preview_url": True}}, None),
     "image": ({"type": "image", "media": {"link": LINK, "caption": "Label"}}, {"link": LINK, "caption": "Label"}),
-    "video": ({"type": "video", "media": {"id": "1003383421387256"}}, {"id": "1003383421387256"}),
-    "audio": ({"type": "audio", "media": {"id": "1003383421387256"}}, {"id": "1003383421387256"}),
+    "video": ({"type": "video", "media": {"id": VIDEO}}, {"id": VIDEO}),
+    "audio": ({"type": "audio", "media": {"id": AUDIO}}, {"id": AUDIO}),
     "voice": ({"type": "audio", "media": {"link": LINK, "voice": True}}, {"link": LINK, "voice": True}),
     "document": (
         {"type": "document", "media": {"link": LINK, "filename": "Rechnung März.pdf", "caption": "Bill"}},
         {"link": LINK, "filename": "Rechnung März.pdf", "caption": "Bill"},
     ),
-    "sticker": ({"type": "sticker", "media": {"id": "1003383421387256"}}, {"id": "1003383421387256"}),
+    "sticker": ({"type": "sticker", "media": {"id": STICKER}}, {"id": STICKER}),
     "location": ({"type": "location", "location": {"latitude": 37.44, "longitude": -122, "name": "Shop"}}, None),
     "contacts": ({"type": "contacts", "contacts": [CARD]}, None),
     "buttons": (

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from quixess.api import ENDPOINTS, edge
-from quixess.api.edge import Stream
+from quixess.api.manage import MANAGEMENT
+from quixess.api.streams import STREAMS, Stream
 from tests.api import raw
 
 LIMIT = 1_000_000
@@ -31,6 +32,8 @@ async def _refuse(request: Request) -> Response:
 ROUTES = [
     Route("/count", _count, methods=["POST", "PUT"]),
     Route("/count/more", _count, methods=["POST"]),
+    Route("/of/{name}/count", _count, methods=["POST"]),
+    Route("/of/{name}/{more}/count", _count, methods=["POST"]),
     Route("/refuse", _refuse, methods=["POST"]),
 ]
 
@@ -38,7 +41,7 @@ ROUTES = [
 def guarded(*, idle_s: float = 5.0, total_s: float = 5.0) -> edge.Edge:
     inner = Starlette(routes=ROUTES, exception_handlers=dict(edge.HANDLERS))
     stream = Stream(LIMIT, idle_s=idle_s, total_s=total_s)
-    return edge.Edge(inner, streams={"/count": stream, "/refuse": stream})
+    return edge.Edge(inner, streams={"/count": stream, "/of/{name}/count": stream, "/refuse": stream})
 
 
 @pytest.fixture
@@ -55,6 +58,14 @@ async def test_a_body_up_to_the_limit_comes_in_pieces(port: int) -> None:
     answer = await raw.send(port, raw.request("POST", "/count", body=b"x" * LIMIT))
     assert answer.json()["length"] == LIMIT
     assert answer.json()["longest"] < LIMIT
+
+
+async def test_one_part_of_a_streamed_path_may_be_anything(port: int) -> None:
+    body = b"x" * (edge.BODY_LIMIT + 1)
+    for path in ("/of/Bordercart/count", "/of/brd_1/count"):
+        assert (await raw.send(port, raw.request("POST", path, body=body))).json()["length"] == len(body)
+    beside = await raw.send(port, raw.request("POST", "/of/a/b/count", body=body))
+    assert beside.json()["code"] == "payload_too_large"
 
 
 async def test_an_empty_body_is_an_empty_stream(port: int) -> None:
@@ -132,4 +143,9 @@ async def test_a_client_that_will_hang_up_after_the_answer_can_send_the_rest_bef
 
 
 def test_every_endpoint_that_takes_a_file_is_streamed_and_no_other() -> None:
-    assert set(edge.STREAMS) == {endpoint.route for endpoint in ENDPOINTS if endpoint.upload}
+    tenants = {one.route for one in ENDPOINTS if one.upload}
+    operators = {one.route for one in MANAGEMENT if one.upload}
+
+    assert set(STREAMS) == tenants | operators
+    assert tenants
+    assert operators

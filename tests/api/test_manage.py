@@ -63,6 +63,7 @@ async def test_a_connection_of_another_brand_is_not_there(desk: Office):
         ("GET", f"/connections/{theirs}", None),
         ("POST", f"/connections/{theirs}/disconnect", None),
         ("POST", f"/connections/{theirs}/reconnect", {}),
+        ("POST", f"/connections/{theirs}/pin", {"pin": "482913"}),
         ("POST", f"/connections/{theirs}/app-secret", {"app_secret": "0" * 32}),
     ):
         answer = await desk.call(method, path, body)

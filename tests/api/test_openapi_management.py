@@ -9,6 +9,8 @@ import pytest
 from quixess.api.openapi import Operated
 from tests.api.test_openapi import OPERATED, faults, operation
 from tests.connections.meta import Office, office
+from tests.media import files, uploads
+from tests.world import Answer, eventually
 
 BODY = {
     "type": "BODY",
@@ -22,6 +24,18 @@ DRAFT = {"name": "parcel_aside", "language": "en_US", "category": "UTILITY", "co
 async def desk(dsn: str, tmp_path: Path) -> AsyncIterator[Office]:
     async with office(dsn, tmp_path) as one:
         yield one
+
+
+async def _call(desk: Office, endpoint: Operated, path: str, body: Any) -> Answer:
+    if endpoint.upload is None:
+        return await desk.call(endpoint.method, path, body)
+    where = f"/api/v1/whatsapp/brands/{desk.brand}{path}"
+    headers = {"Authorization": f"Bearer {desk.token}"}
+    return await desk.world.call(endpoint.method, where, key="", data=body, headers=headers)
+
+
+async def _is_paused(desk: Office) -> bool:
+    return bool(await desk.world.rows("SELECT id FROM template WHERE name = 'parcel_aside' AND status = 'PAUSED'"))
 
 
 class Day:
@@ -38,7 +52,7 @@ class Day:
     async def ask(self, name: str, body: Any = None, /, **path: str) -> Any:
         """Call an endpoint by its id, and give the answer once it is seen to be a documented one."""
         endpoint = self._left.pop(name)
-        answer = await self._desk.call(endpoint.method, _below(endpoint, path), body)
+        answer = await _call(self._desk, endpoint, _below(endpoint, path), body)
         assert answer.status in endpoint.statuses, (name, answer.json)
         told = operation(endpoint)["responses"][str(answer.status)]
         assert faults(told["content"]["application/json"]["schema"], answer.json) == [], name
@@ -62,6 +76,7 @@ async def test_each_endpoint_answers_as_documented(desk: Office) -> None:
     await day.ask("list_connections")
     await day.ask("show_connection", id=number)
     await day.ask("connection_health", id=number)
+    await day.ask("change_pin", {"pin": "139254"}, id=number)
     await day.ask("rotate_app_secret", {"app_secret": desk.world.meta.world["app_secret"]}, id=number)
     await day.ask("manage_list_templates")
     await day.ask("manage_get_template", name="signup_otp")
@@ -71,6 +86,10 @@ async def test_each_endpoint_answers_as_documented(desk: Office) -> None:
     assert (await day.ask("check_template", DRAFT))["ok"]
     await day.ask("preview_template", DRAFT)
     await day.ask("create_template", DRAFT)
+    await desk.world.meta.lever("templates/parcel_aside", {"event": "PAUSED", "title": "RATE_LIMITING_PAUSE"})
+    await eventually(lambda: _is_paused(desk))
+    await day.ask("unpause_template", {}, name="parcel_aside", language="en_US")
+    await day.ask("upload_header_sample", uploads.form(files.JPEG))
     await day.ask("edit_template", {"message_send_ttl_seconds": 300}, name="signup_otp", language="en_US")
     await day.ask("delete_template_language", name="signup_otp", language="en_US")
     await day.ask("delete_template", name="parcel_aside")
@@ -90,6 +109,7 @@ async def test_refusals_are_documented_ones(desk: Office) -> None:
         ("sign_up", {}, signed_up | {"code": "AQ_wrong_code"}, "not_connectable"),
         ("show_connection", unknown, None, "connection_not_found"),
         ("reconnect", unknown, {}, "connection_not_found"),
+        ("change_pin", unknown, {"pin": "139254"}, "connection_not_found"),
         ("manage_get_template", {"name": "nothing"}, None, "template_not_found"),
         ("create_template", {}, DRAFT | {"name": "Not a name"}, "template_rules"),
         ("create_template", {}, DRAFT, "no_active_connection"),

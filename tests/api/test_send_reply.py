@@ -12,7 +12,7 @@ import pytest
 from quixess.access import Scope
 from quixess.database import ids
 from quixess.messages import model
-from tests.api.replying import KINDS, LINK, TEXT, heard, reply, wanted
+from tests.api.replying import KINDS, LINK, TEXT, heard, lay_files, reply, wanted
 from tests.messages import hooks
 from tests.world import PHONE, World, eventually
 
@@ -47,6 +47,7 @@ async def test_the_answer_is_exactly_the_documented_one(world: World) -> None:
 
 async def test_every_kind_reaches_metas_ledger_as_meta_wants_it(world: World) -> None:
     await heard(world)
+    await lay_files(world)
     for kind, (said, _) in KINDS.items():
         answer = await reply(world, said)
         assert answer.status == 200, (kind, answer.json)

@@ -222,7 +222,13 @@ async def test_a_number_that_is_gone_answers_nobody(world: World) -> None:
     (row,) = await world.rows("SELECT id FROM conversation")
     await world.rows("UPDATE connection SET state = 'disconnected' WHERE id = $1", world.connection_id)
 
-    problem(await reply(world, conversation_id=ids.show("cnv", row["id"])), 404, "no_active_connection")
+    gone = problem(await reply(world, conversation_id=ids.show("cnv", row["id"])), 404, "no_active_connection")
+    await refused(world)
+    await world.rows("UPDATE connection SET state = 'unauthorized' WHERE id = $1", world.connection_id)
+    dead = problem(await reply(world, conversation_id=ids.show("cnv", row["id"])), 404, "no_active_connection")
+
+    assert "not connected any more" in gone["detail"]
+    assert "access token" in dead["detail"]
     await refused(world)
     await nothing_sent(world)
 

@@ -97,6 +97,23 @@ async def test_an_app_secret_is_changed_and_its_overlap_ended(quixess: Shell, wo
     assert (await world.send_otp()).status == 200
 
 
+async def test_a_pin_is_changed_and_never_shown(quixess: Shell, world: World, tmp_path: Path) -> None:
+    file = kept(tmp_path, "pin", "139254")
+
+    changed = await quixess.good("connection", "pin", "--brand", "Bordercart", "--pin-file", file)
+
+    assert changed.lines == ["changed"]
+    assert "139254" not in changed.err
+    wrong = kept(tmp_path, "wrong", "1234567")
+    said = await quixess.refused("connection", "pin", "--brand", "Bordercart", "--pin-file", wrong)
+    assert "six digits" in said
+    assert "1234567" not in said
+    assert "no connection yet" in await quixess.refused("connection", "pin", "--brand", "Rival", "--pin-file", file)
+    await free(quixess, world)
+    refused = await quixess.refused("connection", "pin", "--brand", "Bordercart", "--pin-file", file)
+    assert "reconnect it first" in refused
+
+
 async def test_an_app_is_made_known_before_its_first_number(quixess: Shell, world: World, tmp_path: Path) -> None:
     app = await world.meta.lever("apps", {"name": "Second"})
     file = kept(tmp_path, "second", app["secret"])
@@ -123,3 +140,21 @@ async def test_operator_tokens_open_the_management_api_until_they_are_revoked(qu
     assert (refused.status, refused.json["code"]) == (401, "invalid_operator_token")
     assert "opt_" in await quixess.refused("operator", "token", "revoke", "key_1")
     assert "printable" in await quixess.refused("operator", "token", "create", " ")
+
+
+async def test_a_token_for_one_brand_opens_that_one_and_learns_of_no_other(quixess: Shell, world: World) -> None:
+    (token,) = (await quixess.good("operator", "token", "create", "rivals own", "--brand", "Rival")).lines
+    headers = {"Authorization": f"Bearer {token}"}
+
+    async def ask(brand: str) -> tuple[int, bytes]:
+        where = f"/api/v1/whatsapp/brands/{brand}/connections"
+        answer = await world.call("GET", where, key="", headers=headers | {"X-Request-Id": "req_of_this_test"})
+        return answer.status, answer.body
+
+    assert (await ask("Rival"))[0] == 200
+    theirs = await ask("Bordercart")
+    assert theirs[0] == 404
+    assert theirs == await ask(ids.show("brd", world.brand_id)) == await ask("Nobody")
+    listed = await quixess.good("operator", "token", "list")
+    assert listed.words[0][-1] == "Rival"
+    assert "no brand" in (await quixess.refused("operator", "token", "create", "x", "--brand", "Nobody")).lower()

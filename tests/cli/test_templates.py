@@ -4,11 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.api.templating import send
-from tests.cli.shell import Shell
+from tests.cli.shell import Said, Shell
 from tests.docs import pages
+from tests.media import files
+from tests.meta import wire
+from tests.templates.drafting import BODY, draft
+from tests.templates.managing import at_meta
 from tests.world import World, eventually
 
 
@@ -84,6 +89,76 @@ async def test_a_code_is_made_for_ones_own_app_and_edited(quixess: Shell, tmp_pa
     file.write_text('{"message_send_ttl_seconds": 120}')
 
     assert (await quixess.good("template", "edit", "login", "de", "--file", str(file))).out.startswith("login de: ")
+
+
+async def with_header(quixess: Shell, tmp_path: Path, *command: str, data: bytes = files.JPEG, **part: Any) -> Said:
+    """Run a command about a template whose header shows a file."""
+    picture, file = tmp_path / "picture", tmp_path / "template.json"
+    picture.write_bytes(data)
+    parts = [{"type": "HEADER"} | part] if part else []
+    one = draft(*parts, BODY, name="with_picture")
+    file.write_bytes(msgspec.json.encode(one))
+    return await quixess("template", *command, "--file", str(file), "--header-file", str(picture))
+
+
+async def test_a_header_shows_a_file_of_this_machine(world: World, quixess: Shell, tmp_path: Path) -> None:
+    shown = await with_header(quixess, tmp_path, "preview")
+    checked = await with_header(quixess, tmp_path, "lint")
+    made = await with_header(quixess, tmp_path, "create", format="IMAGE")
+
+    assert shown.lines[0] == "[image]", shown
+    assert checked.out == "The template can be submitted.\n", checked
+    assert made.out.startswith("with_picture en_US: "), made
+    (there,) = await at_meta(world, "with_picture")
+    assert there["components"][0]["format"] == "IMAGE"
+
+
+async def test_a_file_that_the_header_does_not_show_is_refused(quixess: Shell, tmp_path: Path) -> None:
+    another = await with_header(quixess, tmp_path, "create", format="VIDEO")
+    a_text = await with_header(quixess, tmp_path, "create", data=files.TEXT)
+
+    assert (another.status, a_text.status) == (1, 1)
+    assert "a header with the format IMAGE" in another.err
+    assert "shows no such file" in a_text.err
+
+
+async def test_nothing_is_given_to_meta_for_a_template_that_breaks_rules(
+    world: World, quixess: Shell, tmp_path: Path
+) -> None:
+    picture, file = tmp_path / "picture", tmp_path / "bad.json"
+    picture.write_bytes(files.PNG)
+    file.write_bytes(msgspec.json.encode(draft({"type": "BODY", "text": "{{1}}"}, name="spoiled")))
+    async with wire.meta(wire.error(400, 100)) as meta:
+        await world.rows("UPDATE connection SET graph_url = $1 RETURNING id", meta.base_url)
+        said = await quixess("template", "create", "--file", str(file), "--header-file", str(picture))
+        # The worker may look after the token meanwhile.
+        assert [one.target for one in meta.requests if one.method == "POST" or "uploads" in one.target] == []
+
+    assert said.status == 1
+    assert "variables_inside" in said.err
+
+
+async def test_a_sample_gives_its_handle(world: World, quixess: Shell, tmp_path: Path) -> None:
+    picture = tmp_path / "bill"
+    picture.write_bytes(files.PDF)
+
+    said = await quixess.good("template", "sample", str(picture))
+
+    assert said.out.strip()
+    assert (await quixess("template", "sample", str(tmp_path / "nothing"))).status == 2
+
+
+async def test_a_paused_template_goes_on(world: World, quixess: Shell) -> None:
+    await world.meta.lever("templates/order_update", {"event": "PAUSED", "title": "RATE_LIMITING_PAUSE"})
+
+    async def paused() -> bool:
+        return [row[3] for row in await listed(quixess, "order_update")] == ["PAUSED"]
+
+    await eventually(paused)
+    said = await quixess.good("template", "unpause", "order_update", "en_US")
+
+    assert said.out == "order_update en_US: APPROVED\n"
+    assert "Only a PAUSED template" in await quixess.refused("template", "unpause", "order_update", "en_US")
 
 
 async def test_metas_list_is_fetched_on_demand(world: World, quixess: Shell) -> None:

@@ -1,6 +1,7 @@
 """The first minute: `quixess up` on an empty folder, what its card promises, and the same again after a stop."""
 
 import asyncio
+import base64
 import hashlib
 import hmac
 import json
@@ -24,7 +25,8 @@ from standardwebhooks.webhooks import Webhook
 from quixess.database import ids
 from tests.cli.shell import Shell, environ
 from tests.database.embedded import servers
-from tests.world import CODE, PHONE, Answer, eventually, listening
+from tests.media import files
+from tests.world import CODE, PHONE, Answer, eventually, free_port, listening
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,11 @@ def data_dir() -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def up(data_dir: Path) -> AsyncIterator[Up]:
+async def up(data_dir: Path, *options: str) -> AsyncIterator[Up]:
     """Run `quixess up` until the block is left; then ask it to stop, and see that nothing of it stays behind."""
     ready_file = data_dir.parent / "ready.json"
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "quixess", "up", "--ready-file", str(ready_file)),
+        *(sys.executable, "-m", "quixess", "up", "--ready-file", str(ready_file), *options),
         env=environ(data_dir=str(data_dir), port="0", simulator_port="0"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -123,6 +125,29 @@ async def test_the_first_message_takes_one_command_and_the_second_start_knows_th
             await expect_the_same_installation(second, first, http, sent, receiver.url)
             await second.customer_says(http, "Still there?")
             await eventually(lambda: "Still there?" in str(receiver.got))
+
+
+async def test_files_come_from_a_port_of_their_own_when_the_simulated_meta_has_one(data_dir: Path) -> None:
+    port = free_port()
+    async with aiohttp.ClientSession() as http, up(data_dir, "--media-port", str(port)) as one:
+        simulated, key = one.facts["simulator_url"], {"X-API-Key": one.facts["full_key"]}
+        photo = {"mime_type": "image/jpeg", "data_base64": base64.b64encode(files.JPEG).decode()}
+        async with http.post(f"{simulated}/_sim/media", json=photo) as answer:
+            laid = (await answer.json())["id"]
+        said = {"type": "image", "image": {"id": laid}}
+        async with http.post(f"{simulated}/_sim/phones/{PHONE[1:]}/messages", json=said) as answer:
+            assert answer.status == 201, await answer.text()
+
+        async def found() -> bytes | None:
+            base = f"{one.facts['base_url']}/api/v1/whatsapp/external"
+            async with http.get(f"{base}/messages", headers=key) as listed:
+                ours = re.search(r"med_[0-9A-HJKMNP-TV-Z]{26}", await listed.text())
+            if ours is None:
+                return None
+            async with http.get(f"{base}/media/{ours[0]}", headers=key) as served:
+                return await served.read() if served.status == 200 else None
+
+        assert await eventually(found) == files.JPEG
 
 
 def expect_all_facts(one: Up) -> None:

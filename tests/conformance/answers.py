@@ -20,6 +20,9 @@ from tests.conformance.shapes import (
 SUCCESS = thing({"success": {"const": True}})
 MADE = thing({"id": ID})
 
+SESSION = thing({"id": pattern(r"upload:[^?]+(\?.+)?")}, file_offset=WHOLE)
+UPLOADED = either(thing({"h": pattern("[0-9]+:.*")}), SESSION)
+
 _CURSORS = thing({"cursors": thing({"before": TEXT, "after": TEXT})}, next=LINK, previous=LINK)
 _LEVEL = one_of("AVAILABLE", "LIMITED", "BLOCKED")
 _TROUBLE = thing({"error_code": WHOLE, "error_description": TEXT}, possible_solution=TEXT)

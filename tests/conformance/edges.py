@@ -20,7 +20,7 @@ _PIN = pattern("[0-9]{6}")
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call as it went over the wire, its version cut off the path."""
+    """One call as it went over the wire, its version and its query cut off the path."""
 
     method: str
     path: str
@@ -31,10 +31,11 @@ class Exchange:
     answered_kind: str
 
     def parameters(self) -> Any:
-        """Read JSON or a form; a form of files is its own judge, and empty here."""
+        """Read JSON or a form; files are their own judges, and empty here."""
         if self.kind.startswith("application/x-www-form-urlencoded"):
             return dict(parse_qsl(self.asked.decode()))
-        return json.loads(self.asked) if self.asked and not self.kind.startswith("multipart/") else {}
+        of_bytes = self.kind.startswith(("multipart/", "application/octet-stream"))
+        return json.loads(self.asked) if self.asked and not of_bytes else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +81,23 @@ _REGISTERING = thing(
 _CODE = thing(code_method=one_of("SMS", "VOICE"), language=pattern("[a-z]{2,3}(_[A-Z]{2})?"))
 _NEW_NUMBER = thing({"cc": pattern("[0-9]{1,3}"), "phone_number": pattern("[0-9]{4,15}"), "verified_name": shapes.TEXT})
 
+_SDP = thing({"sdp_type": one_of("answer"), "sdp": shapes.TEXT})
+_CALLING = thing(
+    {
+        "messaging_product": {"const": "whatsapp"},
+        "call_id": pattern("wacid\\..+"),
+        "action": one_of("pre_accept", "accept", "reject", "terminate"),
+    },
+    session=_SDP,
+)
+
 EDGES = (
     Edge("POST", f"{_ID}/messages", None, "MessageResponse"),
     Edge("POST", f"{_ID}/media", _NOTHING, answers.MADE),
+    Edge("POST", f"{_ID}/uploads", _NOTHING, answers.SESSION),
+    Edge("POST", "upload:.+", _NOTHING, answers.UPLOADED),
+    Edge("GET", "upload:.+", _NOTHING, answers.SESSION),
+    Edge("POST", f"{_ID}/calls", _CALLING, answers.CALL),
     Edge("GET", f"{_ID}/message_templates", _NOTHING, answers.TEMPLATES),
     Edge("POST", f"{_ID}/message_templates", _MAKING, answers.TEMPLATE_MADE),
     Edge("DELETE", f"{_ID}/message_templates", _NOTHING, answers.SUCCESS),

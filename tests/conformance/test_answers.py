@@ -7,7 +7,7 @@ import aiohttp
 from quixess.simulator.errors import CATALOGUE
 from tests.conformance.openapi import OpenApi
 from tests.conformance.recording import Heard
-from tests.simulator import driving
+from tests.simulator import driving, test_levers, test_uploads
 from tests.simulator.driving import Receiver
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -81,6 +81,27 @@ async def test_files_are_kept_told_of_and_forgotten_in_metas_shape(heard: Heard,
     for method in ("GET", "DELETE", "GET"):
         await meta.graph(method, kept.json["id"])
     assert [one.status for one in recorder.exchanges] == [200, 200, 200, 400]
+    assert recorder.faults(meta_file) == []
+
+
+async def test_samples_are_taken_in_pieces_in_metas_shape(heard: Heard, meta_file: OpenApi) -> None:
+    meta, recorder = heard
+    session = await test_uploads.begin(meta)
+    await test_uploads.push(meta, session, test_uploads.PNG[:9])
+    assert (await test_uploads.ask(meta, "GET", session)).status == 200
+    handle = (await test_uploads.push(meta, session, test_uploads.PNG[9:], 9)).json["h"]
+    assert (await test_uploads.create(meta, handle)).status == 200
+    assert (await test_uploads.create(meta, "4::unknown", name="other")).status == 400
+    assert recorder.faults(meta_file) == []
+
+
+async def test_calls_are_answered_in_metas_shape(heard: Heard, meta_file: OpenApi) -> None:
+    meta, recorder = heard
+    await meta.lever("settings", {"ring_ms": 60_000})
+    wacid = await meta.calls()
+    for action in ("pre_accept", "accept", "terminate"):
+        more = {} if action == "terminate" else {"session": test_levers.SESSION}
+        assert (await test_levers.answer(meta, wacid, action, **more)).status == 200
     assert recorder.faults(meta_file) == []
 
 

@@ -1,10 +1,12 @@
 """What our Graph client asks beside sends: signing up, subscribing, registering, tokens, templates, histories."""
 
-from quixess.meta import history, onboarding, templates, tokens
+import io
+
+from quixess.meta import history, onboarding, samples, templates, tokens
 from quixess.meta.graph import Credentials, Graph
 from tests.conformance.openapi import OpenApi
 from tests.conformance.recording import Heard
-from tests.conformance.test_answers import PLAIN, PRESET
+from tests.conformance.test_answers import PLAIN, PNG, PRESET
 from tests.simulator import driving
 from tests.simulator.driving import FIELDS, Receiver, Simulator
 
@@ -29,12 +31,14 @@ async def test_connecting_asks_in_metas_shape(heard: Heard, meta_file: OpenApi, 
         theirs = credentials(meta, token=token, waba_id=told["waba_id"], phone_number_id=told["phone_number_id"])
         await onboarding.list_numbers(graph, theirs)
         await onboarding.register(graph, theirs, PIN)
+        await onboarding.change_pin(graph, theirs, "139254")
         await onboarding.subscribe_app(graph, *app, receiver.url, receiver.verify_token, FIELDS)
         await onboarding.subscribe_waba(graph, theirs)
         await graph.phone_number(theirs)
         await onboarding.unsubscribe_waba(graph, theirs)
     assert recorder.asked() >= {
         *(("GET", "access_token"), ("GET", "debug_token"), ("GET", "phone_numbers"), ("POST", "register")),
+        ("POST", theirs.phone_number_id),
         *(("POST", "subscriptions"), ("POST", "subscribed_apps"), ("DELETE", "subscribed_apps")),
     }
     assert recorder.faults(meta_file) == []
@@ -67,6 +71,20 @@ async def test_templates_are_managed_in_metas_shape(heard: Heard, meta_file: Ope
         await templates.preview_codes(graph, known, ["en_US", "es_ES"], warned=True, minutes=10)
         await templates.delete(graph, known, "greeting", made.id)
     assert recorder.asked() >= {("POST", "message_templates"), ("DELETE", "message_templates")}
+    assert recorder.faults(meta_file) == []
+
+
+async def test_the_sample_of_a_header_is_given_in_metas_shape(heard: Heard, meta_file: OpenApi) -> None:
+    meta, recorder = heard
+    known, size = credentials(meta), len(PNG)
+    async with Graph(base_url=meta.base_url) as graph:
+        handle = await samples.upload(
+            graph, known, meta.world["app_id"], io.BytesIO(PNG), mime_type="image/png", filename="a.png", size=size
+        )
+        header = {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": [handle]}}
+        shown = {"name": "picture", "language": "de", "category": "MARKETING", "components": [header, *PLAIN]}
+        await templates.create(graph, known, shown)
+    assert ("POST", "uploads") in recorder.asked()
     assert recorder.faults(meta_file) == []
 
 

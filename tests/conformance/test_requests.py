@@ -80,6 +80,7 @@ async def test_a_template_conforms(watched: Watched, meta_file: OpenApi, name: s
 async def test_answers_of_every_kind_conform(watched: Watched, meta_file: OpenApi) -> None:
     world, recorder = watched
     wamid = await heard(world)
+    await replying.lay_files(world)
     for kind, (said, _) in replying.KINDS.items():
         answer = await reply(world, said)
         assert answer.status == 200, (kind, answer.json)

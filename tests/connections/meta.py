@@ -1,6 +1,5 @@
 """A Meta to connect to: what an operator would paste, a gateway that Meta can reach, and the management door."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 from quixess import access
 from quixess.database import ids
-from tests.world import Answer, World, building
+from tests.world import Answer, World, building, free_port
 
 
 @dataclass
@@ -61,15 +60,10 @@ async def office(dsn: str, tmp_path: Path, *, public: bool = True) -> AsyncItera
     """A world with an operator. With `public` the gateway knows where Meta reaches it."""
     more: dict[str, Any] = {}
     if public:
-        port = _free_port()
+        port = free_port()
         more = {"port": port, "public_url": f"http://127.0.0.1:{port}"}
     async with building(dsn, tmp_path, **more) as world:
         async with world.rooms.db.transaction() as tx:
             token, _ = await access.mint_operator_token(tx, world.rooms.keyring, name="test", actor="test")
             brand = await access.create_brand(tx, "Rival")
         yield Office(world, token, ids.show("brd", brand.id))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from quixess import connections
 from quixess.connections import NotConnectable
 from tests.world import PHONE, World, eventually
 
@@ -47,6 +48,21 @@ async def test_both_secrets_verify_during_the_overlap_and_sends_go_on(world: Wor
     assert (await world.send_otp(PHONE)).status == 200
     again = await world.rooms.parting.rotate_secret(app_id, new, overlap=timedelta(hours=1), actor="test")
     assert again is False
+
+
+async def test_a_number_that_reconnects_while_the_secret_changes_does_not_bring_the_old_one_back(world: World):
+    app_id, old = world.meta.world["app_id"], world.meta.world["app_secret"]
+    new = await reset_at_meta(world, overlap=True)
+    await world.rooms.parting.rotate_secret(app_id, new, overlap=timedelta(hours=1), actor="test")
+
+    async with world.rooms.db.transaction() as tx:  # what `reconnect` keeps of an app that it read before
+        app = await connections.find_app(tx, world.rooms.keyring, app_id)
+        assert app is not None
+        await connections.keep_app(tx, world.rooms.keyring, app_id, old, app.verify_token, app.graph_url)
+        kept = await connections.find_app(tx, world.rooms.keyring, app_id)
+
+    assert kept is not None
+    assert kept.secrets == (new.encode(), old.encode())
 
 
 async def test_without_an_overlap_the_old_secret_is_gone(world: World):

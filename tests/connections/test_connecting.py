@@ -79,6 +79,7 @@ async def test_an_unknown_app_leaves_nothing_behind(desk: Office):
 
 
 async def test_meta_that_does_not_answer_is_a_503_and_nothing_stays(desk: Office):
+    await desk.world.rows("UPDATE meta_app SET graph_url = 'http://127.0.0.1:9'")
     answer = await desk.call("POST", "/connections", desk.pasted(graph_url="http://127.0.0.1:9"))
 
     assert (answer.status, answer.json["code"]) == (503, "upstream_unavailable")

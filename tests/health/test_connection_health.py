@@ -1,18 +1,12 @@
 """The health of a connection: each thing that can be wrong, at Meta or here, is named with its fix."""
 
-import socket
 from pathlib import Path
 
 import pytest
 
 from quixess import access
 from tests.health.consulting import Patient, patient
-from tests.world import World, building, eventually, listening
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+from tests.world import World, building, eventually, free_port, listening
 
 
 @pytest.fixture
@@ -136,6 +130,18 @@ async def test_an_address_of_the_accounts_own_is_a_warning(number: Patient) -> N
     assert answer.status == 200, answer.json
 
     assert "override" in await number.one("subscription", "warn")
+
+
+async def test_an_address_of_the_numbers_own_is_a_warning(number: Patient) -> None:
+    known = number.world.meta.world
+    own = {
+        "override_callback_uri": f"{number.world.url}/webhooks/meta/{known['app_id']}",
+        "verify_token": known["verify_token"],
+    }
+    answer = await number.world.meta.graph("POST", known["phone_number_id"], json={"webhook_configuration": own})
+    assert answer.status == 200, answer.json
+
+    assert "number's override" in await number.one("subscription", "warn")
 
 
 async def test_an_app_without_a_webhook_and_one_with_too_few_fields_are_told(number: Patient) -> None:

@@ -12,7 +12,7 @@ from quixess.database import ids
 from quixess.database.core import Database
 from quixess.media import Expected, catalogue
 from tests.media import files
-from tests.world import World, building, eventually, listening
+from tests.world import World, building, eventually, free_port, listening
 
 
 async def test_a_photo_is_fetched_at_once_and_kept_under_its_hash(world: World) -> None:
@@ -127,6 +127,29 @@ async def test_a_redirect_to_a_host_that_is_not_metas_is_not_followed(world: Wor
         assert row["state"] == "failed"
         assert "a host that is not Meta's" in row["reason"]
         assert trap.got == []
+
+
+async def test_files_on_a_port_of_their_own_are_fetched_from_there_when_it_is_trusted(dsn: str, tmp_path: Path) -> None:
+    port = free_port()
+    async with building(dsn, tmp_path, media_port=port, meta_media_origins=(f"http://127.0.0.1:{port}",)) as world:
+        photo = await files.sent(world)
+
+        assert (await files.ended(world, photo))["state"] == "stored"
+        told = await world.meta.graph("GET", await files.lay(world))
+        assert f":{port}/" in told.json["url"]
+
+
+async def test_files_on_another_port_are_not_fetched_unless_it_is_trusted(dsn: str, tmp_path: Path) -> None:
+    port = free_port()
+    async with building(
+        dsn, tmp_path, media_port=port, meta_media_origins=("http://127.0.0.1:1", f"https://127.0.0.1:{port}")
+    ) as world:
+        photo = await files.sent(world)
+
+        row = await files.ended(world, photo)
+        assert row["state"] == "failed"
+        assert "a host that is not Meta's" in row["reason"]
+        assert files.on_disk(world) == []
 
 
 async def test_a_connection_without_a_living_token_waits_and_is_no_try(world: World) -> None:

@@ -40,7 +40,9 @@ def webp(size: int = 0, *, animated: bool = False) -> bytes:
     return head + (b"ANIM" if animated else b"VP8 ") + bytes(max(40, size - len(head) - 4))
 
 
-def form(data: bytes, filename: str = "photo.jpg", kind: str | None = "image/jpeg", name: str = "file") -> Any:
+def form(
+    data: bytes | io.BytesIO, filename: str = "photo.jpg", kind: str | None = "image/jpeg", name: str = "file"
+) -> Any:
     sent = aiohttp.FormData()
     sent.add_field(name, data, filename=filename, content_type=kind)
     return sent

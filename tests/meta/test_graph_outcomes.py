@@ -20,6 +20,7 @@ from tests.meta import wire
 CREDENTIALS = graph.Credentials("106540352242922", "102290129340398", "EAAtoken", "app-secret")
 PAYLOAD = b'{"messaging_product":"whatsapp","to":"+16505551234"}'
 PATIENT, HASTY = 30.0, 1.0
+MANAGING = json.dumps({"1": [{"type": "whatsapp_business_management", "estimated_time_to_regain_access": 60}]})
 HUGE = json.dumps(wire.ACCEPTED).encode() + b" " * (2 << 20)
 
 
@@ -93,6 +94,9 @@ async def test_being_told_to_slow_down_means_not_sent(code: int) -> None:
         (131056, {}, 6),
         (80007, {"x-business-use-case-usage": usage(0, 3)}, 180),
         (80007, {"x-business-use-case-usage": usage(99_999)}, 86_400),
+        (80007, {"x-business-use-case-usage": MANAGING}, 3600),
+        (130429, {"x-business-use-case-usage": MANAGING}, None),
+        (131056, {"x-business-use-case-usage": MANAGING}, 6),
         (80007, {"x-business-use-case-usage": "{}"}, None),
         (80007, {"x-business-use-case-usage": "nonsense"}, None),
         (999_999, {"Retry-After": "2"}, 2),

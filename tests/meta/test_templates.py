@@ -58,6 +58,13 @@ async def test_a_template_is_deleted_by_name_or_in_one_language() -> None:
     ]
 
 
+async def test_a_pause_is_ended_by_the_templates_id() -> None:
+    async with wire.meta(wire.answer(200, {"success": True})) as meta, graph.Graph(base_url=meta.base_url) as client:
+        await templates.unpause(client, CREDENTIALS, "594")
+
+    assert [split(one)[:2] for one in meta.requests] == [("POST", "/v25.0/594/unpause")]
+
+
 async def test_meta_has_to_say_success() -> None:
     async with wire.meta(wire.answer(200, {"success": False})) as meta, graph.Graph(base_url=meta.base_url) as client:
         with pytest.raises(graph.Unknown):

@@ -19,6 +19,7 @@ REFUSED = {
     "0008": (500, 131000),
     "0013": (400, 131026),
     "0014": (400, 131008),
+    "0025": (500, 131057),
 }
 TOLD = {
     "0001": (["failed"], 131026),
@@ -48,6 +49,16 @@ def _magic(tail: str) -> str:
 async def _ledger(simulator: Simulator) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = (await simulator.lever("sends"))["data"]
     return rows
+
+
+async def test_even_code_zero_fails_and_is_refused(simulator: Simulator, receiver: Receiver) -> None:
+    await simulator.lever("faults", {"outcome": "0"})
+    refused = await simulator.send(driving.otp())
+    assert (refused.status, refused.json["error"]["code"]) == (401, 0)
+    await simulator.lever("faults", {"outcome": "async:0"})
+    await simulator.send(driving.otp())
+    (failed,) = await receiver.until_statuses("failed")
+    assert failed["errors"][0]["code"] == 0
 
 
 def test_every_magic_number_has_a_story_here_and_a_line_in_the_docs() -> None:

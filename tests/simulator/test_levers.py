@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from tests.simulator import captures, driving
-from tests.simulator.driving import DIGITS, Receiver, Simulator
+from tests.simulator.driving import DIGITS, Answer, Receiver, Simulator
 
 TEMPLATE = "templates/order_update"
+SESSION = {"sdp_type": "answer", "sdp": "v=0"}
 CHATS: dict[str, tuple[str, dict[str, Any]]] = {
     "echo": ("phones/15551234567/echoes", {"text": "from the app"}),
     "app_state": ("phones/15551234567/contact", {"full_name": "Ann"}),
@@ -109,6 +110,62 @@ async def test_an_answered_call_has_its_times(simulator: Simulator, receiver: Re
     _, terminate = await called(receiver)
     assert (terminate["status"], terminate["duration"]) == ("COMPLETED", 42)
     assert int(terminate["end_time"]) - int(terminate["start_time"]) == 42
+
+
+async def test_the_business_answers_a_call_and_hangs_up(simulator: Simulator, receiver: Receiver) -> None:
+    await simulator.lever("settings", {"ring_ms": 60_000})
+    wacid = await simulator.calls()
+    await receiver.until(lambda one: bool(one.changes()))
+    for action in ("pre_accept", "accept"):
+        assert (await answer(simulator, wacid, action, session=SESSION)).json == {
+            "messaging_product": "whatsapp",
+            "success": True,
+        }
+    await simulator.lever("settings", {"clock_offset_s": 90})
+    assert (await answer(simulator, wacid, "terminate")).status == 200
+    _, terminate = await called(receiver)
+    assert (terminate["id"], terminate["status"]) == (wacid, "COMPLETED")
+    assert terminate["duration"] in {90, 91, 92}
+    assert int(terminate["end_time"]) - int(terminate["start_time"]) == terminate["duration"]
+    assert (await answer(simulator, wacid, "terminate")).json["error"]["code"] == 100
+
+
+async def test_a_customer_hangs_up_after_the_talk(simulator: Simulator, receiver: Receiver) -> None:
+    await simulator.lever("settings", {"ring_ms": 500})
+    wacid = await simulator.calls(duration_s=42)
+    assert (await answer(simulator, wacid, "accept", session=SESSION)).status == 200
+    _, terminate = await called(receiver)
+    assert (terminate["status"], terminate["duration"]) == ("COMPLETED", 42)
+
+
+async def test_a_call_that_is_refused_ends_at_once_without_times(simulator: Simulator, receiver: Receiver) -> None:
+    await simulator.lever("settings", {"ring_ms": 60_000})
+    wacid = await simulator.calls(answered=True)
+    assert (await answer(simulator, wacid, "reject")).status == 200
+    _, terminate = await called(receiver)
+    assert (terminate["status"], "duration" in terminate) == ("FAILED", False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"action": "accept"}, 131008),
+        ({"action": "shout"}, 100),
+        ({"action": "accept", "call_id": "wacid.X", "session": {"sdp_type": "answer", "sdp": "v=0"}}, 100),
+        ({"action": "reject", "messaging_product": "telegram"}, 100),
+    ],
+)
+async def test_an_answer_to_a_call_that_is_wrong_is_refused(
+    simulator: Simulator, asked: dict[str, Any], code: int
+) -> None:
+    await simulator.lever("settings", {"ring_ms": 60_000})
+    wacid = await simulator.calls()
+    assert (await answer(simulator, wacid, **asked)).json["error"]["code"] == code
+
+
+async def answer(simulator: Simulator, wacid: str, action: str, **more: Any) -> Answer:
+    body = {"messaging_product": "whatsapp", "call_id": wacid, "action": action} | more
+    return await simulator.graph("POST", f"{simulator.world['phone_number_id']}/calls", json=body)
 
 
 async def test_a_caller_without_a_number_is_told_by_user_id(simulator: Simulator, receiver: Receiver) -> None:
@@ -249,6 +306,26 @@ async def test_what_the_business_writes_in_its_app_is_an_echo_and_no_send(
     (echo,) = receiver.changes()[0]["value"]["message_echoes"]
     assert (echo["id"], echo["from"], echo["to"]) == (wamid, simulator.world["display_phone_number"], DIGITS)
     assert (await simulator.lever("sends"))["data"] == []
+
+
+async def test_what_happens_in_the_app_can_be_of_another_number(simulator: Simulator, receiver: Receiver) -> None:
+    other = (await simulator.lever("numbers", {"display_phone_number": "+15550783999"}))["id"]
+    named = {"phone_number_id": other}
+    old = {"phone": DIGITS, "messages": [{"text": "Yes", "from_business": True}]}
+    await simulator.lever(f"phones/{DIGITS}/echoes", {"text": "on my way"} | named)
+    await simulator.lever(f"phones/{DIGITS}/contact", {"action": "remove"} | named)
+    await simulator.lever(f"phones/{DIGITS}/preferences", {"value": "stop"} | named)
+    await simulator.lever("history", {"threads": [old]} | named)
+    await receiver.until_posts(4)
+    values = {change["field"]: change["value"] for change in receiver.changes()}
+    assert {value["metadata"]["phone_number_id"] for value in values.values()} == {other}
+    assert values["smb_message_echoes"]["message_echoes"][0]["from"] == "15550783999"
+    assert values["history"]["history"][0]["threads"][0]["messages"][0]["from"] == "15550783999"
+    for path in (f"phones/{DIGITS}/echoes", "history"):
+        assert "no number" in await simulator.refused(
+            path,
+            {"text": "x", "phone_number_id": ["1"]} if "echoes" in path else {"declined": True, "phone_number_id": "1"},
+        )
 
 
 async def test_history_has_both_sides_and_their_ages(simulator: Simulator, receiver: Receiver) -> None:

@@ -68,6 +68,33 @@ async def test_a_number_sends_so_many_a_second_and_no_more(simulator: Simulator)
     assert set(codes) == {None, 130429}
 
 
+async def test_a_number_of_high_throughput_sends_a_thousand_a_second(simulator: Simulator) -> None:
+    await lever(simulator, messages_per_second=1)
+    await simulator.lever(f"numbers/{simulator.world['phone_number_id']}", {"throughput": "HIGH"})
+    codes = await asyncio.gather(*(send(simulator, f"+1555000{n:04}") for n in range(100)))
+    assert set(codes) == {None}
+
+
+def test_a_thousand_a_second_is_the_limit_of_a_high_throughput() -> None:
+    limits, settings = Limits(), Settings()
+    for n in range(1000):
+        limits.check_throughput(settings, "1", 10 + n / 2000, high=True)
+    with pytest.raises(GraphError, match="130429"):
+        limits.check_throughput(settings, "1", 10.9, high=True)
+    with pytest.raises(GraphError, match="130429"):
+        limits.check_throughput(settings, "1", 10.9)
+    limits.check_throughput(Settings(messages_per_second=0), "1", 10.9, high=True)
+
+
+async def test_a_number_in_maintenance_sends_nothing_until_it_is_over(simulator: Simulator) -> None:
+    number = f"numbers/{simulator.world['phone_number_id']}"
+    await simulator.lever(number, {"maintenance": True})
+    answer = await simulator.send(driving.otp())
+    assert (answer.status, code(answer), answer.json["error"]["is_transient"]) == (500, 131057, True)
+    await simulator.lever(number, {"maintenance": False})
+    assert await send(simulator) is None
+
+
 def test_what_is_received_counts_for_the_throughput_too() -> None:
     limits, settings = Limits(), Settings(messages_per_second=2)
     limits.pass_through("1", 10.0)

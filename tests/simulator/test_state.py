@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from quixess import simulator as simulators
-from tests.simulator import driving
+from tests.simulator import driving, test_media, test_shelves, test_uploads
 from tests.simulator.driving import QUICK, Receiver, Simulator
 
 HOUR_S = 3600
@@ -92,6 +92,31 @@ async def test_files_lie_beside_the_state_for_nobody_else_to_read(options: simul
         assert await _bytes(one, media_id) == b"\x89PNG\r\n\x1a\n"
         await one.graph("DELETE", media_id)
     assert list((tmp_path / "simulator-files").iterdir()) == []
+
+
+async def test_what_the_business_uploaded_is_there_after_a_restart(options: simulators.Options) -> None:
+    async with driving.running(_with(options, QUICK)) as one:
+        media_id = (await test_media.upload(one)).json["id"]
+        begun = await test_uploads.begin(one)
+        await test_uploads.push(one, begun, test_uploads.PNG[:10])
+        done = await test_uploads.sample(one)
+    async with driving.running(options) as one:
+        assert await _bytes(one, media_id) == test_media.JPEG
+        assert (await test_uploads.ask(one, "GET", begun)).json["file_offset"] == 10
+        ended = await test_uploads.push(one, begun, test_uploads.PNG[10:], 10)
+        for name, handle in (("a", ended.json["h"]), ("b", done)):
+            assert (await test_uploads.create(one, handle, name=name)).status == 200
+
+
+async def test_templates_of_another_waba_are_kept_and_stay_there(options: simulators.Options) -> None:
+    async with driving.running(_with(options, QUICK)) as one:
+        waba = (await one.lever("wabas", {"business_id": one.world["business_id"]}))["id"]
+        await one.lever(
+            "templates", {"name": "theirs", "waba_id": waba, "components": [{"type": "BODY", "text": "Hi"}]}
+        )
+    async with driving.running(options) as one:
+        assert {row["name"] for row in await test_shelves.listed(one, waba)} == {"theirs", *test_shelves.FIRST}
+        assert {row["name"] for row in await test_shelves.listed(one, one.world["waba_id"])} == set(test_shelves.FIRST)
 
 
 async def test_a_code_is_in_no_file_whatever_waits(options: simulators.Options, tmp_path: Path) -> None:

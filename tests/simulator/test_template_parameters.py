@@ -124,6 +124,7 @@ async def test_a_header_shows_one_file_or_a_place(simulator: Simulator) -> None:
     assert await show("picture", "image", {"id": "1", "link": "https://x.example/a.jpg"}) == 131008
     assert await show("picture", "image", {}) == 131008
     assert await show("picture", "image", None) == 131008
-    assert await show("picture", "video", {"id": "1"}) == 132012
+    film = await simulator.lever("media", {"mime_type": "video/mp4", "data_base64": "AAAA"})
+    assert await show("picture", "video", {"id": film["id"]}) == 132012
     assert await show("spot", "location", {"latitude": 1, "longitude": 2}) == 200
     assert await show("spot", "location", {"latitude": 1}) == 131008

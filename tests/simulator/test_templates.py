@@ -11,7 +11,9 @@ NEWS: dict[str, Any] = {
     "name": "news",
     "language": "en_US",
     "category": "marketing",
-    "components": [{"type": "body", "text": "Hello {{1}}, see what is new."}],
+    "components": [
+        {"type": "body", "text": "Hello {{1}}, see what is new.", "example": {"body_text": [["Ann"]]}},
+    ],
 }
 
 
@@ -104,7 +106,18 @@ async def test_named_parameters_come_in_any_order(simulator: Simulator) -> None:
         "language": "en_US",
         "category": "UTILITY",
         "parameter_format": "named",
-        "components": [{"type": "BODY", "text": "Hi {{first}}, it is {{day}} today."}],
+        "components": [
+            {
+                "type": "BODY",
+                "text": "Hi {{first}}, it is {{day}} today and so we are open.",
+                "example": {
+                    "body_text_named_params": [
+                        {"param_name": "first", "example": "Ann"},
+                        {"param_name": "day", "example": "Monday"},
+                    ]
+                },
+            }
+        ],
     }
     await simulator.graph("POST", f"{simulator.world['waba_id']}/message_templates", json=named)
     await simulator.lever("templates", {"name": "greet", "status": "APPROVED"})
@@ -115,7 +128,7 @@ async def test_named_parameters_come_in_any_order(simulator: Simulator) -> None:
     body = driving.template(driving.PHONE, "greet", [{"type": "body", "parameters": parameters}])
     assert (await simulator.send(body)).status == 200
     chat = await simulator.lever(f"phones/{driving.DIGITS}/messages")
-    assert chat["messages"][0]["text"] == "Hi Ann, it is Monday today."
+    assert chat["messages"][0]["text"] == "Hi Ann, it is Monday today and so we are open."
 
 
 async def test_a_media_header_must_be_supplied(simulator: Simulator) -> None:

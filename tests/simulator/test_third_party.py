@@ -82,7 +82,7 @@ async def test_it_sends_what_can_be_tapped(client: WhatsApp, simulator: Simulato
 
 
 async def test_it_makes_lists_and_sends_templates(client: WhatsApp, simulator: Simulator, receiver: Receiver) -> None:
-    body = made.BodyText("Hello {{name}}, order {{order}} is ready.", name="Ann", order="A-1")
+    body = made.BodyText("Hello {{name}}, your order {{order}} is ready in our shop.", name="Ann", order="A-1")
     wanted = made.Template(
         name="ready",
         category=made.TemplateCategory.UTILITY,
@@ -100,8 +100,20 @@ async def test_it_makes_lists_and_sends_templates(client: WhatsApp, simulator: S
     otp = [made.AuthenticationBody.params(otp=CODE), made.CopyCodeOTPButton.params(otp=CODE)]
     sent = await client.send_template(PHONE, "signup_otp", ENGLISH, otp)
     shown = (await simulator.lever(f"phones/{DIGITS}/messages"))["messages"]
-    assert {one["text"] for one in shown} >= {"Hello Bob, order B-2 is ready."}
+    assert {one["text"] for one in shown} >= {"Hello Bob, your order B-2 is ready in our shop."}
     assert sent.id in {one["wamid"] for one in shown}
+
+
+async def test_it_uploads_the_sample_of_a_template_with_a_picture(client: WhatsApp, simulator: Simulator) -> None:
+    wanted = made.Template(
+        name="picture",
+        category=made.TemplateCategory.MARKETING,
+        language=ENGLISH,
+        components=[made.HeaderImage(example=PNG), made.BodyText("Look what is new in our shop.")],
+    )
+    created = await client.create_template(wanted)
+    listed = (await simulator.graph("GET", created.id)).json["components"]
+    assert listed[0]["example"]["header_handle"][0].startswith("https://scontent.whatsapp.net/")
 
 
 async def test_it_puts_files_there_and_gets_them_back(client: WhatsApp, simulator: Simulator) -> None:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from quixess.templates.drafts import TemplateDraft
 from quixess.templates.linting import RULES, WARNINGS, as_errors, lint
 from tests.docs import pages
-from tests.templates.drafting import APP, BODY, FOOTER, HEADER, LINK, YES, broken, buttons, code, draft
+from tests.templates.drafting import APP, BODY, FOOTER, HEADER, LINK, TRACK, YES, broken, buttons, code, draft
 
 PHONE = {"type": "PHONE_NUMBER", "text": "Call", "phone_number": "+15550783881"}
 COUPON = {"type": "COPY_CODE", "example": "SAVE20"}
 FLOW = {"type": "FLOW", "text": "Tell us", "flow_id": "1"}
 STATEFUL = {
     *("name_taken", "name_blocked", "content_repeated"),
-    *("edit_empty", "edit_state", "edit_category", "edit_pace", "delete_state"),
+    *("edit_empty", "edit_state", "edit_category", "edit_pace", "unpause_state", "delete_state"),
 }
 
 
@@ -29,6 +29,103 @@ def header(**more: Any) -> dict[str, Any]:
     return {"type": "HEADER"} | more
 
 
+PICTURE = header(format="IMAGE", example={"header_handle": ["4::aW"]})
+PRODUCT = header(format="PRODUCT")
+WORDS = body("A plant from our own garden.")
+VIEW = {"type": "BUTTONS", "buttons": [{"type": "SPM", "text": "View"}]}
+OFFER = {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": "Soon over!", "has_expiration": True}}
+
+
+def of(*listed: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "BUTTONS", "buttons": list(listed)}
+
+
+BUTTONS_OF_A_CARD = of(YES, LINK)
+
+
+def card(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"components": list(parts) or [PICTURE, WORDS, BUTTONS_OF_A_CARD]}
+
+
+def carousel(
+    *cards: dict[str, Any], beside: dict[str, Any] | None = None, category: str = "MARKETING"
+) -> TemplateDraft:
+    shown = {"type": "CAROUSEL", "cards": list(cards) or [card(), card()]}
+    return draft(BODY, shown, *([beside] if beside else []), category=category)
+
+
+def offer(*parts: dict[str, Any], category: str = "MARKETING") -> TemplateDraft:
+    return draft(*parts, category=category)
+
+
+def lasting(text: str, **more: Any) -> dict[str, Any]:
+    return {"type": "LIMITED_TIME_OFFER", "limited_time_offer": {"text": text} | more}
+
+
+OFFERED = of(COUPON, LINK)
+# After the example requests on Meta's pages of media card carousels and limited-time offers.
+METAS_CARDS: dict[str, Any] = {
+    "name": "cards_v1",
+    "language": "en_US",
+    "category": "marketing",
+    "components": [
+        {
+            "type": "body",
+            "text": "Rare plants for sale! {{1}}, add these to your collection. Each of these is {{2}} if you "
+            "check out using code {{3}}. Shop now and add some to your collection!",
+            "example": {"body_text": [["Pablo", "30%", "30OFF"]]},
+        },
+        {
+            "type": "carousel",
+            "cards": [
+                {
+                    "components": [
+                        {"type": "header", "format": "image", "example": {"header_handle": ["4::an"]}},
+                        {
+                            "type": "buttons",
+                            "buttons": [
+                                {"type": "quick_reply", "text": "Send me more like this!"},
+                                {
+                                    "type": "url",
+                                    "text": "Shop",
+                                    "url": "https://www.shop.example/plants/{{1}}",
+                                    "example": [name],
+                                },
+                            ],
+                        },
+                    ]
+                }
+                for name in ("BLUE_ELF", "BUDDHA", "BLACK_PRINCE")
+            ],
+        },
+    ],
+}
+METAS_OFFER: dict[str, Any] = {
+    "name": "offer_2023",
+    "language": "en_US",
+    "category": "marketing",
+    "components": [
+        {"type": "header", "format": "image", "example": {"header_handle": ["4::aW"]}},
+        {"type": "limited_time_offer", "limited_time_offer": {"text": "Expiring offer!", "has_expiration": True}},
+        {
+            "type": "body",
+            "text": "Good news, {{1}}! Use code {{2}} to get 25% off all packages to the islands!",
+            "example": {"body_text": [["Pablo", "CARIBE25"]]},
+        },
+        {
+            "type": "buttons",
+            "buttons": [
+                {"type": "copy_code", "example": "CARIBE25"},
+                {
+                    "type": "url",
+                    "text": "Book now!",
+                    "url": "https://travel.example/offers?code={{1}}",
+                    "example": ["https://travel.example/offers?ref=n3mtql"],
+                },
+            ],
+        },
+    ],
+}
 SOUND = {
     "texts": draft(),
     "a body alone": draft(body("Hello, your order left our store.")),
@@ -52,6 +149,15 @@ SOUND = {
     "buttons, quick replies first": buttons(YES, YES | {"text": "No"}, LINK, PHONE, COUPON, FLOW),
     "buttons, quick replies last": buttons(LINK, YES),
     "a link without a variable": buttons({"type": "URL", "text": "Shop", "url": "https://shop.example/?a=b"}),
+    "a link with a value alone as example": buttons(LINK | {"example": ["A-1001"]}),
+    "a link with another address as example": buttons(LINK | {"example": ["https://shop.example/o?ref=A-1001"]}),
+    "cards": carousel(),
+    "ten cards without words, lower case": carousel(*[card(PICTURE, BUTTONS_OF_A_CARD | {"type": "buttons"})] * 10),
+    "cards with products": carousel(card(PRODUCT, VIEW), card(PRODUCT, VIEW)),
+    "an offer that runs out": offer(OFFER, BODY, OFFERED, category="MARKETING"),
+    "an offer below a picture, without a code": offer(
+        PICTURE, OFFER | {"limited_time_offer": {"text": "Until Sunday"}}, BODY, {"type": "BUTTONS", "buttons": [LINK]}
+    ),
     "a long life": draft(message_send_ttl_seconds=-1),
     "a code": code(),
     "a code for one tap": code("ONE_TAP", supported_apps=[APP], autofill_text="Fill in"),
@@ -94,7 +200,8 @@ UNSOUND: list[tuple[TemplateDraft, str, str]] = [
     (draft(body("Hello there dear {{name}}, your order left.", "Ann")), "parameter_format", TEXT),
     (draft(body("Hello there dear {{$1}}, your order left.")), "variable_form", TEXT),
     (draft(body("Hello there dear {{1, your order left.")), "variable_form", TEXT),
-    (draft(body("Hello {{1}} and {{2}}.", "Ann", "Lee")), "variables_ratio", TEXT),
+    (draft(body("Your order left our store, {{1}}!", "Ann")), "variable_last", TEXT),
+    (draft(body("Hello {{1}} and {{2}}, dear.", "Ann", "Lee")), "variables_ratio", TEXT),
     (draft(body("Hello {{1}}, your order left our store.")), "example_required", f"{B}/example"),
     (draft(body("Hello {{1}}, your order left our store.", "A", "B")), "example_fits", f"{B}/example/body_text"),
     (draft(body("Hello {{1}}, your order left our store.", " ")), "example_fits", f"{B}/example/body_text"),
@@ -119,7 +226,7 @@ UNSOUND: list[tuple[TemplateDraft, str, str]] = [
     (draft(BODY, FOOTER | {"text": "x" * 61}), "footer_length", "/components/1/text"),
     (draft(BODY, FOOTER | {"text": "By {{1}}"}), "footer_variables", "/components/1/text"),
     (draft(BODY, {"type": "BUTTONS"}), "component_fields", BUTTONS),
-    (draft(BODY, {"type": "CAROUSEL", "cards": []}), "checked_by_meta", "/components/1"),
+    (draft(BODY, {"type": "CALL_PERMISSION_REQUEST"}), "checked_by_meta", "/components/1"),
     (buttons(), "buttons_number", BUTTONS),
     (buttons(*[YES | {"text": str(n)} for n in range(11)]), "buttons_number", BUTTONS),
     (buttons(YES, LINK, YES), "buttons_order", BUTTONS),
@@ -138,7 +245,8 @@ UNSOUND: list[tuple[TemplateDraft, str, str]] = [
     (buttons(LINK | {"url": "https://shop.example/{{1}}/x"}), "url_variable", f"{BUTTONS}/0/url"),
     (buttons(LINK | {"url": "https://shop.example/{{1}}{{2}}"}), "url_variable", f"{BUTTONS}/0/url"),
     (buttons(LINK | {"example": None}), "example_required", f"{BUTTONS}/0/example"),
-    (buttons(LINK | {"example": ["A-1"]}), "example_fits", f"{BUTTONS}/0/example"),
+    (buttons(LINK | {"example": ["A 1"]}), "example_fits", f"{BUTTONS}/0/example"),
+    (buttons(LINK | {"example": [TRACK]}), "example_fits", f"{BUTTONS}/0/example"),
     (buttons(PHONE | {"phone_number": "call me"}), "phone_form", f"{BUTTONS}/0/phone_number"),
     (buttons(PHONE | {"phone_number": "+" + "1" * 20}), "phone_form", f"{BUTTONS}/0/phone_number"),
     (buttons({"type": "COPY_CODE"}), "example_required", f"{BUTTONS}/0/example"),
@@ -151,6 +259,71 @@ UNSOUND: list[tuple[TemplateDraft, str, str]] = [
 @pytest.mark.parametrize(("one", "rule", "pointer"), UNSOUND, ids=[f"{n}-{r}" for n, (_, r, _) in enumerate(UNSOUND)])
 def test_what_breaks_a_rule_is_named_with_its_place(one: TemplateDraft, rule: str, pointer: str) -> None:
     assert (rule, pointer) in broken(one)
+
+
+CARDS = "/components/1/cards"
+CARD = f"{CARDS}/1/components"
+ASIDE: list[tuple[TemplateDraft, str, str]] = [
+    (carousel(category="UTILITY"), "marketing_only", "/components/1"),
+    (carousel(beside=FOOTER), "carousel_alone", "/components/2"),
+    (draft(BODY, {"type": "CAROUSEL", "cards": [1, 2]}, category="MARKETING"), "component_fields", CARDS),
+    (draft(BODY, {"type": "CAROUSEL", "cards": [{"components": []}]}, category="MARKETING"), "component_fields", CARDS),
+    (carousel(card()), "cards_number", CARDS),
+    (carousel(*[card()] * 11), "cards_number", CARDS),
+    (carousel(card(), card(PICTURE, BUTTONS_OF_A_CARD)), "cards_alike", f"{CARDS}/1"),
+    (carousel(card(), card(PICTURE | {"format": "VIDEO"}, WORDS, BUTTONS_OF_A_CARD)), "cards_alike", f"{CARDS}/1"),
+    (carousel(card(), card(PICTURE, WORDS, of(LINK, YES))), "cards_alike", f"{CARDS}/1"),
+    (carousel(card(), card(PICTURE, WORDS, FOOTER)), "card_parts", f"{CARD}/2/type"),
+    (carousel(card(), card(PRODUCT, WORDS, VIEW)), "card_parts", f"{CARD}/1/type"),
+    (carousel(card(), card(PICTURE, PICTURE)), "component_once", f"{CARD}/1/type"),
+    (carousel(card(), card(WORDS, BUTTONS_OF_A_CARD)), "card_header", CARD),
+    (carousel(card(), card(HEADER, WORDS, BUTTONS_OF_A_CARD)), "card_header", f"{CARD}/0/format"),
+    (
+        carousel(card(), card({"type": "HEADER", "format": "IMAGE"}, WORDS, BUTTONS_OF_A_CARD)),
+        "example_required",
+        f"{CARD}/0/example",
+    ),
+    (carousel(card(), card(PICTURE, WORDS | {"text": "x" * 161}, BUTTONS_OF_A_CARD)), "card_length", f"{CARD}/1/text"),
+    (
+        carousel(card(), card(PICTURE, WORDS | {"text": "{{1}} is new"}, BUTTONS_OF_A_CARD)),
+        "variables_inside",
+        f"{CARD}/1/text",
+    ),
+    (carousel(card(), card(PICTURE, WORDS, {"type": "BUTTONS"})), "card_buttons", f"{CARD}/2/buttons"),
+    (carousel(card(), card(PICTURE, of(YES, LINK, PHONE))), "card_buttons", f"{CARD}/1/buttons"),
+    (carousel(card(), card(PICTURE, of(COUPON))), "card_buttons", f"{CARD}/1/buttons/0/type"),
+    (carousel(card(), card(PICTURE, of(YES | {"text": ""}))), "button_label", f"{CARD}/1/buttons/0/text"),
+    (carousel(card(), card(PRODUCT, of(YES))), "card_buttons", f"{CARD}/1/buttons/0/type"),
+    (carousel(card(), card(PRODUCT, of({"type": "SPM"}))), "button_label", f"{CARD}/1/buttons/0/text"),
+    (offer(OFFER, BODY, OFFERED, category="UTILITY"), "marketing_only", B),
+    (offer({"type": "LIMITED_TIME_OFFER"}, BODY, OFFERED), "component_fields", f"{B}/limited_time_offer"),
+    (offer(lasting("x" * 17), BODY, OFFERED), "offer_text", f"{B}/limited_time_offer/text"),
+    (offer(lasting(" "), BODY, OFFERED), "offer_text", f"{B}/limited_time_offer/text"),
+    (
+        offer(lasting("Soon over", has_expiration="yes"), BODY, OFFERED),
+        "component_fields",
+        f"{B}/limited_time_offer/has_expiration",
+    ),
+    (offer(OFFER, body("x" * 601), OFFERED), "offer_length", "/components/1/text"),
+    (offer(HEADER, OFFER, BODY, OFFERED), "offer_header", f"{B}/format"),
+    (offer(OFFER, BODY, FOOTER, OFFERED), "offer_footer", "/components/2"),
+    (offer(OFFER, BODY), "offer_buttons", "/components"),
+    (offer(OFFER, BODY, of(COUPON)), "offer_buttons", "/components/2/buttons"),
+    (offer(OFFER, BODY, of(LINK)), "offer_buttons", "/components/2/buttons"),
+    (offer(OFFER, BODY, of(LINK, COUPON)), "offer_buttons", "/components/2/buttons"),
+    (offer(OFFER, BODY, of(COUPON | {"example": "x" * 16}, LINK)), "offer_code", "/components/2/buttons/0/example"),
+]
+
+
+@pytest.mark.parametrize(("one", "rule", "pointer"), ASIDE, ids=[f"{n}-{r}" for n, (_, r, _) in enumerate(ASIDE)])
+def test_cards_and_offers_have_rules_of_their_own(one: TemplateDraft, rule: str, pointer: str) -> None:
+    assert (rule, pointer) in broken(one)
+
+
+def test_the_examples_of_metas_own_pages_break_no_rule() -> None:
+    found = [lint(TemplateDraft(**one)) for one in (METAS_CARDS, METAS_OFFER)]
+
+    assert [[two.rule for two in one if two.blocks] for one in found] == [[], []]
 
 
 BUTTON = "/components/2/buttons/0"
@@ -201,7 +374,7 @@ def test_a_code_lives_for_15_minutes_at_most() -> None:
 
 
 def test_every_rule_about_a_draft_is_broken_by_some_test() -> None:
-    assert {rule for _, rule, _ in UNSOUND + CODES} == RULES.keys() - STATEFUL
+    assert {rule for _, rule, _ in UNSOUND + ASIDE + CODES} == RULES.keys() - STATEFUL
 
 
 def test_warnings_keep_nothing_from_being_submitted() -> None:

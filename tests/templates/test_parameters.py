@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from quixess import templates
 from tests.templates import making
@@ -114,3 +115,21 @@ def test_what_makes_no_sense_has_nothing_to_fill() -> None:
 
     found = described(template)
     assert (found["header"], found["body"], found["buttons"]) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (["https://shop.example/orders/A-1"], "A-1"),
+        (["A-1"], "A-1"),
+        ("A-1", "A-1"),
+        (["https://shop.example/o?ref=A-1"], None),
+        (None, None),
+    ],
+)
+def test_the_example_of_a_link_is_its_value_however_meta_was_told_it(written: Any, shown: str | None) -> None:
+    link = {"type": "URL", "text": "Track", "url": making.ADDRESS, "example": written}
+
+    (only,) = described(making.template(buttons=[link]))["buttons"]
+
+    assert only["example"] == shown

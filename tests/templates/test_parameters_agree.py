@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from quixess import templates
 from quixess.errors import QuixessError
-from quixess.simulator import rendering
 from quixess.simulator.model import Category, TemplateStatus
 from quixess.simulator.model import Template as Remote
+from quixess.simulator.templates import rendering
 from quixess.templates import Template, Variables
 from tests.templates import making
 

@@ -185,6 +185,49 @@ async def _forgotten(ops: Operator) -> None:
     await eventually(gone)
 
 
+async def paused(ops: Operator, title: str) -> None:
+    await ops.approved(draft())
+    await asyncio.sleep(1.1)  # Meta's webhooks count in seconds
+    await ops.world.meta.lever("templates/order_left", {"event": "PAUSED", "title": title})
+
+    async def is_so() -> bool:
+        return await ops.status("order_left") == "PAUSED"
+
+    await eventually(is_so)
+
+
+async def test_a_pause_for_its_pace_is_ended_and_told_once(world: World, ops: Operator) -> None:
+    await paused(ops, "RATE_LIMITING_PAUSE")
+
+    answer = await ops.ask("POST", "/templates/order_left/en-US/unpause")
+
+    assert (answer.status, answer.json["template"]["status"]) == (200, "APPROVED"), answer.json
+    (there,) = await at_meta(world, "order_left")
+    assert there["status"] == "APPROVED"
+
+    def told() -> list[tuple[str, str]]:
+        listed = [one["data"] for one in world.receiver.of_type("template.status_changed")]
+        return [(one["old_status"], one["new_status"]) for one in listed if one["old_status"] == "PAUSED"]
+
+    await eventually(told)
+    again = await ops.ask("POST", "/templates/order_left/en_US/unpause", {})
+    assert (again.status, broken(again)) == (409, [("unpause_state", "")])
+    assert told() == [("PAUSED", "APPROVED")]
+    rows = await world.rows("SELECT detail FROM audit WHERE action = 'template.unpaused'")
+    assert len(rows) == 1
+
+
+async def test_a_pause_for_bad_quality_ends_by_its_time_alone(world: World, ops: Operator) -> None:
+    await paused(ops, "FIRST_PAUSE")
+
+    answer = await ops.ask("POST", "/templates/order_left/en_US/unpause")
+    nowhere = await ops.ask("POST", "/templates/order_left/de/unpause")
+
+    assert (answer.status, answer.json["code"]) == (502, "whatsapp_error")
+    assert await ops.status("order_left") == "PAUSED"
+    assert (nowhere.status, nowhere.json["code"]) == (404, "template_not_found")
+
+
 async def test_one_language_goes_alone(ops: Operator) -> None:
     await ops.create(code())
     await ops.create(msgspec.structs.replace(code(), language="es_ES"))

@@ -1,5 +1,6 @@
 """Operator tokens: they open the management API, and no key does. Kept as a hash, shown once, revoked for good."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,7 +18,10 @@ _LONGEST_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class OperatorToken:
-    """A token as it is listed: everything but the secret. `hint` is `qxo_…` and its last 4."""
+    """A token as it is listed: everything but the secret. `hint` is `qxo_…` and its last 4.
+
+    `brand_ids` are the brands that it is for, None all of them.
+    """
 
     id: UUID
     name: str
@@ -26,33 +30,49 @@ class OperatorToken:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    brand_ids: frozenset[UUID] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who a valid operator token speaks for."""
+    """Who a valid operator token speaks for. `brand_ids` are the brands that it is for, None all of them."""
 
     token_id: UUID
     name: str
+    brand_ids: frozenset[UUID] | None = None
 
     @property
     def actor(self) -> str:
         """Who the audit says it was: `opt_…`."""
         return ids.show("opt", self.token_id)
 
+    def may_manage(self, brand_id: UUID) -> bool:
+        """Tell whether the token is for this brand."""
+        return self.brand_ids is None or brand_id in self.brand_ids
+
 
 async def mint_operator_token(
-    tx: Tx, keyring: Keyring, *, name: str, actor: str, expires_in: timedelta | None = None
+    tx: Tx,
+    keyring: Keyring,
+    *,
+    name: str,
+    actor: str,
+    expires_in: timedelta | None = None,
+    brand_ids: Sequence[UUID] | None = None,
 ) -> tuple[str, OperatorToken]:
-    """Mint an operator token and return its secret, shown this once, with the token. Raises AccessError for no name."""
+    """Mint an operator token, for these brands or for all, and return its secret, shown this once, with the token.
+
+    Raises AccessError for no name.
+    """
     name = name.strip()
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
         raise AccessError(f"Name the token by 1 to {_LONGEST_NAME} printable characters: who or what uses it.")
     secret, token_id, version = make_operator_secret(), ids.new(), keyring.pepper_version
     row = await tx.row(
-        """INSERT INTO operator_token (token_hash, pepper_version, id, name, last4, expires_at)
-           VALUES ($1, $2, $3, $4, $5, now() + $6::interval) RETURNING *""",
+        """INSERT INTO operator_token (token_hash, pepper_version, id, name, last4, expires_at, brand_ids)
+           VALUES ($1, $2, $3, $4, $5, now() + $6::interval, $7) RETURNING *""",
         hash_operator_secret(keyring, secret.encode(), version), version, token_id, name, secret[-4:], expires_in,
+        None if brand_ids is None else sorted(set(brand_ids)),
     )  # fmt: skip
     assert row is not None  # noqa: S101 - INSERT … RETURNING returns its row
     await _audit(tx, actor, "operator_token.minted", token_id)
@@ -85,17 +105,17 @@ async def find_operator(db: Database, keyring: Keyring, presented: bytes) -> Ope
         async with db.statement() as tx:
             row = await tx.row(
                 """WITH found AS (
-                     SELECT id, name, last_used_at FROM operator_token
+                     SELECT id, name, brand_ids, last_used_at FROM operator_token
                      WHERE token_hash = ANY($1::bytea[]) AND revoked_at IS NULL
                        AND (expires_at IS NULL OR expires_at > now())),
                    noted AS (
                      UPDATE operator_token t SET last_used_at = now() FROM found f
                      WHERE t.id = f.id AND (f.last_used_at IS NULL OR f.last_used_at < now() - interval '1 minute'))
-                   SELECT id, name FROM found""",
+                   SELECT id, name, brand_ids FROM found""",
                 hashes,
             )
         if row is not None:
-            return Operator(row["id"], row["name"])
+            return Operator(row["id"], row["name"], _brands(row))
     raise QuixessError(
         "invalid_operator_token",
         "Check that the full qxo_… token was copied, and that it is neither revoked nor expired.",
@@ -112,5 +132,9 @@ async def _audit(tx: Tx, actor: str, action: str, token_id: UUID) -> None:
 def _token(row: Row) -> OperatorToken:
     return OperatorToken(
         row["id"], row["name"], f"qxo_…{row['last4']}", row["created_at"], row["expires_at"], row["revoked_at"],
-        row["last_used_at"],
+        row["last_used_at"], _brands(row),
     )  # fmt: skip
+
+
+def _brands(row: Row) -> frozenset[UUID] | None:
+    return None if row["brand_ids"] is None else frozenset(row["brand_ids"])

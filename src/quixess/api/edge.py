@@ -16,7 +16,6 @@ import contextlib
 import re
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import NoReturn, cast
 
@@ -26,6 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
 
 from quixess.api import problem
+from quixess.api.streams import STREAMS, Stream, Streams
 from quixess.database import ids
 from quixess.errors import QuixessError
 
@@ -45,18 +45,6 @@ _TRICKY_PATH = re.compile(
     rb"|%(?:[01]|7[fF]|2[eEfF]|5[cC]|(?![0-9A-Fa-f]{2}))"
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """How a body that is passed on may come: up to `limit` bytes, some every `idle_s`, all of them in `total_s`."""
-
-    limit: int
-    idle_s: float = 10.0
-    total_s: float = 600.0
-
-
-_FILE = Stream(100 * 1024 * 1024 + 64 * 1024)  # the largest, and the form around it
-STREAMS: Mapping[str, Stream] = {"/api/v1/whatsapp/external/media": _FILE, "/app/whatsapp/inbox/files": _FILE}
 
 _SINGLE = {
     b"host": "invalid_request",
@@ -84,7 +72,7 @@ class Edge:
     `allowed_hosts` holds lower-case host names, with a port where only that port is meant; None takes any
     well-formed Host. `body_limits` maps the beginning of a decoded path to a limit in bytes, first match wins;
     `body_limit` holds elsewhere. A body must have arrived `body_timeout_s` seconds after the handler asked. `streams`
-    are the whole paths whose bodies are passed on as they come.
+    are the whole paths whose bodies are passed on as they come; a part of one in braces may be anything.
     """
 
     def __init__(
@@ -102,7 +90,7 @@ class Edge:
         self._limit = body_limit
         self._limits = tuple(body_limits.items())
         self._timeout_s = body_timeout_s
-        self._streams = streams
+        self._streams = Streams(streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what is neither HTTP nor a lifespan (a WebSocket) is closed."""
@@ -114,7 +102,7 @@ class Edge:
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
             self._inspect(scope, headers)
-            stream = self._streams.get(scope["path"]) if scope["method"] == "POST" else None
+            stream = self._streams.find(scope["path"]) if scope["method"] == "POST" else None
             limit = self._limit_of(scope["path"]) if stream is None else stream.limit
             exchange.admit(_body_length(headers), limit, self._timeout_s, stream)
             state = scope.setdefault("state", {})

@@ -69,10 +69,14 @@ def up(
     ready_file: Annotated[
         Path | None, typer.Option(help="Write addresses, keys and pids here as JSON when ready.")
     ] = None,
+    media_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Give the simulated Meta's files a port of their own, as Meta has a host."),
+    ] = None,
 ) -> None:
     """Run everything on this machine: PostgreSQL, a simulated Meta, the gateway and the worker, with a demo brand."""
     found = ground.local(ground.read_settings())
-    raise SystemExit(supervisor.run(found, ready_file))
+    raise SystemExit(supervisor.run(found, ready_file, media_port))
 
 
 @app.command()

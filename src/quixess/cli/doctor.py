@@ -1,7 +1,7 @@
 """`quixess doctor`: is everything as it must be, and what to do where it is not.
 
-It changes nothing: it starts and migrates no database and makes no keyring. It ends with 0 when all is well, 1 for
-warnings, 2 for failures.
+It changes nothing: it starts and migrates no database and makes no keyring. For each number Meta is asked four
+questions, and our own public address a fifth. It ends with 0 when all is well, 1 for warnings, 2 for failures.
 """
 
 import asyncio

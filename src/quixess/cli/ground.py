@@ -52,10 +52,21 @@ def read_settings() -> Settings:
 
 
 def local(found: Settings) -> Settings:
-    """Loosen what a laptop needs: tenants' endpoints may be plain http on any port of this machine."""
+    """Loosen what a laptop needs: tenants' endpoints may be plain http on any port of this machine.
+
+    Numbers may be connected by the simulator that runs beside, where its port is known.
+    """
+    beside = (f"http://{found.host}:{found.simulator_port}",) if found.simulator_port else ()
     loopback = ip_network("127.0.0.0/8")
     networks = found.webhook_networks if loopback in found.webhook_networks else (*found.webhook_networks, loopback)
-    return replace(found, webhook_http=True, webhook_ports=(), webhook_networks=networks, webhook_private_answers=True)
+    return replace(
+        found,
+        webhook_http=True,
+        webhook_ports=(),
+        webhook_networks=networks,
+        webhook_private_answers=True,
+        graph_urls=(*found.graph_urls, *beside),
+    )
 
 
 @contextmanager

@@ -21,13 +21,20 @@ operator.add_typer(tokens, name="token")
 def create_token(
     name: Annotated[str, typer.Argument(help="Who or what uses it, such as backoffice.")],
     days: Annotated[int | None, typer.Option(help="Expire after so many days.", min=1, max=36_500)] = None,
+    brand: Annotated[
+        list[str] | None,
+        typer.Option("--brand", help="A brand it is for, by name or brd_… id; again for one more. Else for all."),
+    ] = None,
 ) -> None:
-    """Make an operator token. It is shown this once, and may do everything for every brand."""
+    """Make an operator token. It is shown this once, and may do everything for all brands, or for those named."""
 
     async def work(on: Ground) -> None:
         span = timedelta(days=days) if days else None
         async with on.db.transaction() as tx:
-            secret, made = await access.mint_operator_token(tx, on.keyring, name=name, actor=ACTOR, expires_in=span)
+            brand_ids = [(await access.find_brand(tx, one)).id for one in brand] if brand else None
+            secret, made = await access.mint_operator_token(
+                tx, on.keyring, name=name, actor=ACTOR, expires_in=span, brand_ids=brand_ids
+            )
         paint.say(secret)
         paint.step(f"{ids.show('opt', made.id)} {made.name}: keep it now, it is not shown again.")
 
@@ -41,11 +48,20 @@ def list_tokens() -> None:
     async def work(on: Ground) -> None:
         async with on.db.transaction() as tx:
             found = await access.list_operator_tokens(tx)
+            names = {brand.id: brand.name for brand in await access.list_brands(tx)}
         rows = [
-            (ids.show("opt", one.id), one.hint, one.name, _state(one), _when(one.last_used_at), _when(one.expires_at))
+            (
+                ids.show("opt", one.id),
+                one.hint,
+                one.name,
+                _state(one),
+                _when(one.last_used_at),
+                _when(one.expires_at),
+                "all" if one.brand_ids is None else ", ".join(sorted(names[brand] for brand in one.brand_ids)),
+            )
             for one in found
         ]
-        paint.table(("id", "token", "name", "state", "last used", "expires"), rows)
+        paint.table(("id", "token", "name", "state", "last used", "expires", "brands"), rows)
 
     ground.run(work)
 

@@ -131,6 +131,7 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
             lease_s=settings.delivery_lease,
             ladder=settings.retry_ladder,
             keep_days=settings.media_days,
+            origins=settings.meta_media_origins,
         )
     sync = Sync(db, keyring, lines, deliveries)
     limits = Limits(db)
@@ -153,14 +154,15 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
         works=roles.worker,
         on_media=fetching.wake if fetching is not None else None,
     )
-    keys = Keys(db, keyring)
     shelf = Shelf(db, files)
     uploads = Uploads(db, keyring, lines, files, shelf, keep_days=settings.media_days)
     rotation = Rotation(db, keyring, lines)
-    onboarding = Onboarding(db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url)
+    onboarding = Onboarding(
+        db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url, settings.graph_urls
+    )
     parting = Parting(db, keyring, lines, deliveries)
     requests = RequestLog(db, lines=settings.request_log != "off", bodies=settings.request_log == "bodies")
     return Rooms(
-        db, keyring, keys, limits, sync, sending, receiving, deliveries, settling, shelf, uploads, fetching, rotation,
-        lines, onboarding, parting, requests, Feed(db), Handset(settings.simulator_url),
+        db, keyring, Keys(db, keyring), limits, sync, sending, receiving, deliveries, settling, shelf, uploads,
+        fetching, rotation, lines, onboarding, parting, requests, Feed(db), Handset(settings.simulator_url),
     )  # fmt: skip

@@ -50,6 +50,7 @@ class _Up:
 
     settings: Settings
     ready_file: Path | None
+    media_port: int | None
     dsn: str
     server: EmbeddedPostgres | None
     parts: dict[str, _Part] = field(default_factory=dict)
@@ -58,8 +59,11 @@ class _Up:
     stopping: bool = False
 
 
-def run(settings: Settings, ready_file: Path | None) -> int:
-    """Run everything until SIGINT or SIGTERM and return the exit status."""
+def run(settings: Settings, ready_file: Path | None, media_port: int | None = None) -> int:
+    """Run everything until SIGINT or SIGTERM and return the exit status.
+
+    With `media_port` the simulated Meta has its files there, and the gateway fetches them from there.
+    """
     began = time.monotonic()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     server = None if settings.database_url else EmbeddedPostgres(settings.data_dir, binaries=settings.postgres_binaries)
@@ -68,7 +72,7 @@ def run(settings: Settings, ready_file: Path | None) -> int:
         dsn = settings.database_url or (server.start() if server else "")
         if server is not None and server.notice:
             step(server.notice)
-        return asyncio.run(_run(_Up(settings, ready_file, dsn, server), began))
+        return asyncio.run(_run(_Up(settings, ready_file, media_port, dsn, server), began))
     except (
         UpError,
         embedded.EmbeddedPostgresError,
@@ -131,8 +135,9 @@ async def _start(up: _Up) -> None:
         "QUIXESS_DATA_DIR": str(up.settings.data_dir.absolute()),
     }
     base.pop("QUIXESS_DATABASE_URL_FILE", None)
-    up.parts["simulator"] = _Part("simulator", ("simulate",), base)
-    up.parts["gateway"] = _Part("gateway", ("serve", "--work"), dict(base))
+    elsewhere = () if up.media_port is None else ("--media-port", str(up.media_port))
+    up.parts["simulator"] = _Part("simulator", ("simulate", *elsewhere), base)
+    up.parts["gateway"] = _Part("gateway", ("serve", "--work"), base | _trusting(up))
     step("gateway, worker, simulated Meta …")
     await asyncio.gather(_spawn(up.parts["simulator"]), migrate.run(up.dsn))
     up.parts["gateway"].env["QUIXESS_SIMULATOR_URL"] = up.parts["simulator"].url
@@ -147,6 +152,15 @@ async def _start(up: _Up) -> None:
         async with on.db.transaction() as tx:
             up.setup_token = await first_run.offer(tx, on.keyring, actor="up")
     _write_ready(up)
+
+
+def _trusting(up: _Up) -> dict[str, str]:
+    """Tell the gateway of the port that the simulated Meta's files are on."""
+    if up.media_port is None:
+        return {}
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(up.settings.host, up.settings.host)  # noqa: S104 - compared
+    origin = f"http://{f'[{host}]' if ':' in host else host}:{up.media_port}"
+    return {"QUIXESS_META_MEDIA_ORIGINS": ",".join((*up.settings.meta_media_origins, origin))}
 
 
 async def _spawn(part: _Part) -> None:

@@ -1,4 +1,4 @@
-"""What an operator does with templates: presets, checked, previewed, submitted, edited, deleted, fetched anew."""
+"""What an operator does with templates: presets, checked, previewed, submitted, edited, unpaused, deleted, fetched."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -10,12 +10,14 @@ from uuid import UUID
 import msgspec
 import typer
 
+from quixess import connections
 from quixess.cli import ground, paint
 from quixess.cli.ground import ACTOR, BrandOption, Ground
 from quixess.connections import Lines
 from quixess.errors import QuixessError
+from quixess.media import samples
 from quixess.meta.outcomes import Outcome
-from quixess.templates import Sync, catalogue, previewing, refusing
+from quixess.templates import Sync, catalogue, drafts, previewing, refusing
 from quixess.templates.catalogue import Entry, Filter
 from quixess.templates.drafts import TemplateDraft, TemplateEdit
 from quixess.templates.linting import Finding
@@ -37,6 +39,15 @@ AppOption = Annotated[
     list[str] | None,
     typer.Option("--app", metavar="PACKAGE:HASH", help="An Android app that may read the code; may be repeated."),
 ]
+ShownFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="JPEG, PNG, MP4 or PDF.")]
+HeaderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--header-file", metavar="FILE", exists=True, dir_okay=False,
+        help="An example of the picture, video or PDF that the header shows: JPEG, PNG, MP4 or PDF.",
+    ),
+]  # fmt: skip
+_UNSHOWN = "4::"  # stands for a handle as long as nothing was given to Meta
 
 
 @templates.command("presets")
@@ -72,14 +83,14 @@ def list_templates(
 @templates.command("lint")
 def check_template(
     brand: BrandOption = None, file: FileOption = None, preset: PresetOption = None, name: RenameOption = None,
-    language: LanguageOption = None, app: AppOption = None,
+    language: LanguageOption = None, app: AppOption = None, header_file: HeaderOption = None,
 ) -> None:  # fmt: skip
     """Check a template against Meta's rules, and against what the brand has. Meta is not asked."""
     draft = _read_draft(file, preset, name, language, app)
 
     async def work(on: Ground) -> None:
         async with _submissions(on) as submissions:
-            found = await submissions.review(await _owner(on, brand), draft)
+            found = await submissions.review(await _owner(on, brand), _with_header(draft, header_file))
         _tell(found)
         if any(one.blocks for one in found):
             raise typer.Exit(1)
@@ -91,14 +102,14 @@ def check_template(
 @templates.command("preview")
 def preview_template(
     brand: BrandOption = None, file: FileOption = None, preset: PresetOption = None, name: RenameOption = None,
-    language: LanguageOption = None, app: AppOption = None,
+    language: LanguageOption = None, app: AppOption = None, header_file: HeaderOption = None,
 ) -> None:  # fmt: skip
     """Show what people will see of a template. Meta is asked for the words of a one-time code."""
     draft = _read_draft(file, preset, name, language, app)
 
     async def work(on: Ground) -> None:
         async with _submissions(on) as submissions:
-            content = await submissions.preview(await _owner(on, brand), draft)
+            content = await submissions.preview(await _owner(on, brand), _with_header(draft, header_file))
         paint.say(previewing.in_words(content))
 
     _run(work)
@@ -107,15 +118,32 @@ def preview_template(
 @templates.command("create")
 def create_template(
     brand: BrandOption = None, file: FileOption = None, preset: PresetOption = None, name: RenameOption = None,
-    language: LanguageOption = None, app: AppOption = None,
+    language: LanguageOption = None, app: AppOption = None, header_file: HeaderOption = None,
 ) -> None:  # fmt: skip
     """Submit a template for Meta's review."""
     draft = _read_draft(file, preset, name, language, app)
 
     async def work(on: Ground) -> None:
         async with _submissions(on) as submissions:
-            done = await submissions.create(await _owner(on, brand), draft, actor=ACTOR)
+            owner, whole = await _owner(on, brand), _with_header(draft, header_file)
+            if header_file is not None:
+                found = await submissions.review(owner, whole)
+                if any(one.blocks for one in found):
+                    _tell(found)
+                    paint.fail("The template breaks rules: nothing was given to WhatsApp.")
+                whole = _with_header(draft, header_file, await _give(on, owner, header_file))
+            done = await submissions.create(owner, whole, actor=ACTOR)
         _tell_taken(done)
+
+    _run(work)
+
+
+@templates.command("sample")
+def give_sample(file: ShownFile, brand: BrandOption = None) -> None:
+    """Give Meta an example of the file that a header shows, and print its handle: for edits, and for cards."""
+
+    async def work(on: Ground) -> None:
+        paint.say(await _give(on, await _owner(on, brand), file))
 
     _run(work)
 
@@ -134,6 +162,22 @@ def edit_template(
         async with _submissions(on) as submissions:
             done = await submissions.edit(await _owner(on, brand), name, language, edit, actor=ACTOR)
         _tell_taken(done)
+
+    _run(work)
+
+
+@templates.command("unpause")
+def unpause_template(
+    name: NameArgument,
+    language: Annotated[str, typer.Argument(help="Its language, such as en_US.")],
+    brand: BrandOption = None,
+) -> None:
+    """End the pause of a template that Meta paused for its pace, not for its quality."""
+
+    async def work(on: Ground) -> None:
+        async with _submissions(on) as submissions:
+            entry = await submissions.unpause(await _owner(on, brand), name, language, actor=ACTOR)
+        paint.say(f"{name} {entry.template.language}: {entry.template.status}")
 
     _run(work)
 
@@ -160,13 +204,11 @@ def sync_templates(brand: BrandOption = None) -> None:
 
     async def work(on: Ground) -> None:
         owner = await _owner(on, brand)
-        lines = Lines(version=on.settings.graph_version, timeout_s=on.settings.send_timeout)
-        try:
-            found = await Sync(on.db, on.keyring, lines, None).on_demand(owner, actor=ACTOR)
-        except Outcome as outcome:
-            raise refusing.explain(outcome) from None
-        finally:
-            await lines.close()
+        async with _lines(on) as lines:
+            try:
+                found = await Sync(on.db, on.keyring, lines, None).on_demand(owner, actor=ACTOR)
+            except Outcome as outcome:
+                raise refusing.explain(outcome) from None
         paint.table(
             ("name", "language", "was", "is"),
             [(one.name, one.language, one.old or "-", one.new or "gone") for one in found.changes],
@@ -192,11 +234,32 @@ def _run(work: Callable[[Ground], Awaitable[None]]) -> None:
 
 @asynccontextmanager
 async def _submissions(on: Ground) -> AsyncIterator[Submissions]:
+    async with _lines(on) as lines:
+        yield Submissions(on.db, on.keyring, lines)
+
+
+@asynccontextmanager
+async def _lines(on: Ground) -> AsyncIterator[Lines]:
     lines = Lines(version=on.settings.graph_version, timeout_s=on.settings.send_timeout)
     try:
-        yield Submissions(on.db, on.keyring, lines)
+        yield lines
     finally:
         await lines.close()
+
+
+def _with_header(draft: TemplateDraft, file: Path | None, handle: str = _UNSHOWN) -> TemplateDraft:
+    """Have a draft's header show a file, if one is given."""
+    return draft if file is None else drafts.show(draft, samples.recognise(file)[1], handle)
+
+
+async def _give(on: Ground, brand_id: UUID, file: Path) -> str:
+    """Give Meta a file to look at, by the brand's active connection; returns Meta's handle."""
+    async with on.db.transaction() as tx:
+        connection = (await connections.active(tx, on.keyring, [brand_id])).get(brand_id)
+        if connection is None:
+            raise (await connections.why_none(tx, [brand_id]))[brand_id]
+    async with _lines(on) as lines:
+        return (await samples.give(on.db, lines, connection, file)).handle
 
 
 async def _owner(on: Ground, brand: str | None) -> UUID:

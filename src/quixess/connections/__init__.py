@@ -14,12 +14,14 @@ from quixess.connections.finding import (
     is_last,
     list_connections,
     load,
+    load_each,
     none_active,
     none_such,
     number_of,
+    why_closed,
     why_none,
 )
-from quixess.connections.keeping import check_free, connect, disconnect, disconnect_others
+from quixess.connections.keeping import check_free, connect, disconnect, disconnect_others, keep_pin
 from quixess.connections.lines import Lines
 from quixess.connections.model import App, Claim, Connection, Entry, Facts, NotConnectable, Number, Stray
 from quixess.connections.numbers import count_strays, find_accounts, find_numbers, note_webhooks
@@ -54,8 +56,10 @@ __all__ = [
     "forget_unused_app",
     "is_last",
     "keep_app",
+    "keep_pin",
     "list_connections",
     "load",
+    "load_each",
     "none_active",
     "none_such",
     "note_webhooks",
@@ -64,5 +68,6 @@ __all__ = [
     "prove_secret",
     "replace_secret",
     "step",
+    "why_closed",
     "why_none",
 ]

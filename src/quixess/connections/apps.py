@@ -14,7 +14,8 @@ async def keep_app(tx: Tx, keyring: Keyring, app_id: str, secret: str, verify_to
     """Keep an app's secret and verify token.
 
     A secret that takes the place of another one signs and proves at once; webhooks signed by the one before are taken
-    for a day.
+    for a day. The one before, which Meta may take beside the new one for as long, does not come back: who reconnects a
+    number has read it before the change.
     """
     sealed = _seal(keyring, app_id, "verify_token", verify_token)
     await tx.execute(
@@ -25,9 +26,12 @@ async def keep_app(tx: Tx, keyring: Keyring, app_id: str, secret: str, verify_to
         sealed,
         graph_url,
     )
-    row = await tx.row("SELECT * FROM meta_app WHERE id = $1 FOR UPDATE", app_id)
+    row = await tx.row(
+        "SELECT *, coalesce(previous_secret_until > now(), true) AS overlaps FROM meta_app WHERE id = $1 FOR UPDATE",
+        app_id,
+    )
     assert row is not None  # noqa: S101 - it was there or was made
-    if _open(keyring, row, "secret") != secret:
+    if secret not in _secrets(keyring, row):
         await _replace_secret(tx, keyring, row, secret, _OVERLAP)
     if _open(keyring, row, "verify_token") != verify_token or row["graph_url"] != graph_url:
         await tx.execute(
@@ -47,12 +51,12 @@ async def forget_unused_app(tx: Tx, app_id: str) -> None:
 async def find_app(tx: Tx, keyring: Keyring, app_id: str) -> App | None:
     """Find a Meta app by its id, with the secrets that sign its webhooks now: the current one first."""
     row = await tx.row(
-        "SELECT *, coalesce(previous_secret_until > now(), true) AS overlaps FROM meta_app WHERE id = $1", app_id
+        "SELECT *, coalesce(previous_secret_until > now(), true) AS overlaps FROM meta_app WHERE id = $1",
+        app_id,
     )
     if row is None:
         return None
-    columns = ["secret"] + ["previous_secret"] * (row["previous_secret"] is not None and row["overlaps"])
-    opened = tuple(_open(keyring, row, column).encode() for column in columns)
+    opened = tuple(secret.encode() for secret in _secrets(keyring, row))
     return App(app_id, opened, _open(keyring, row, "verify_token"), row["graph_url"])
 
 
@@ -91,6 +95,12 @@ async def check_keyring(db: Database, keyring: Keyring) -> None:
         row = await tx.row("SELECT sealed FROM keyring_canary")
     if row is not None:
         keyring.open(row["sealed"], place)
+
+
+def _secrets(keyring: Keyring, row: Row) -> list[str]:
+    """Open the secrets that count now, the current one first."""
+    columns = ["secret"] + ["previous_secret"] * (row["previous_secret"] is not None and row["overlaps"])
+    return [_open(keyring, row, column) for column in columns]
 
 
 async def _replace_secret(tx: Tx, keyring: Keyring, row: Row, secret: str, overlap: timedelta) -> None:

@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
+
 from quixess.connections.model import Connection, Entry
+from quixess.database import ids
 from quixess.database.core import Row, Tx
 from quixess.errors import QuixessError
 from quixess.meta.graph import Credentials
-from quixess.vault import Keyring, Place
+from quixess.vault import Keyring, Place, VaultError
+
+_log = structlog.get_logger()
 
 
 async def active(tx: Tx, keyring: Keyring, brand_ids: Sequence[UUID]) -> dict[UUID, Connection]:
@@ -25,14 +30,28 @@ async def active(tx: Tx, keyring: Keyring, brand_ids: Sequence[UUID]) -> dict[UU
 
 async def load(tx: Tx, keyring: Keyring, wanted: Sequence[tuple[UUID, UUID]]) -> list[Connection]:
     """Load connections, each given as (brand, connection), whatever their state."""
-    rows = await tx.rows(
+    return [_connection(keyring, row) for row in await _rows_of(tx, wanted)]
+
+
+async def load_each(tx: Tx, keyring: Keyring, wanted: Sequence[tuple[UUID, UUID]]) -> list[Connection]:
+    """Load connections of many brands. One whose secrets do not open is left out: it must not hold up the others."""
+    found = []
+    for row in await _rows_of(tx, wanted):
+        try:
+            found.append(_connection(keyring, row))
+        except VaultError as error:
+            _log.error("the secrets of a number do not open", connection=ids.show("con", row["id"]), error=str(error))
+    return found
+
+
+async def _rows_of(tx: Tx, wanted: Sequence[tuple[UUID, UUID]]) -> list[Row]:
+    return await tx.rows(
         """SELECT c.*, a.secret AS app_secret FROM unnest($1::uuid[], $2::uuid[]) AS wanted(brand_id, id)
            JOIN connection c ON c.brand_id = wanted.brand_id AND c.id = wanted.id
            JOIN meta_app a ON a.id = c.app_id""",
         [brand_id for brand_id, _ in wanted],
         [connection_id for _, connection_id in wanted],
     )
-    return [_connection(keyring, row) for row in rows]
 
 
 async def number_of(tx: Tx, brand_id: UUID, connection_id: UUID) -> dict[str, str] | None:
@@ -90,6 +109,19 @@ async def is_last(tx: Tx, connection: Connection) -> bool:
 def none_such() -> QuixessError:
     """Build the 404 of a connection that the brand does not have."""
     return QuixessError("connection_not_found", "Name one of the brand's connections: `quixess connection list`.")
+
+
+async def why_closed(tx: Tx, brand_id: UUID, connection_id: UUID) -> QuixessError:
+    """Build the 404 of a connection that is not active: it says why, where the connection stopped by itself."""
+    row = await tx.row(
+        """SELECT display_phone, state, state_reason FROM connection
+           WHERE brand_id = $1 AND id = $2 AND (state = 'unauthorized' OR closed_by IS NOT NULL)""",
+        brand_id,
+        connection_id,
+    )
+    if row is not None:
+        return _why(row)
+    return QuixessError("no_active_connection", "This number is not connected any more: reconnect it.")
 
 
 async def why_none(tx: Tx, brand_ids: Sequence[UUID]) -> dict[UUID, QuixessError]:

@@ -61,6 +61,16 @@ async def check_free(tx: Tx, brand_id: UUID, phone_number_id: str) -> None:
         raise _taken()
 
 
+async def keep_pin(tx: Tx, keyring: Keyring, brand_id: UUID, connection_id: UUID, pin: str) -> None:
+    """Keep the two-step PIN that a connection's number has now, sealed."""
+    await tx.execute(
+        "UPDATE connection SET pin = $3, updated_at = now() WHERE brand_id = $1 AND id = $2",
+        brand_id,
+        connection_id,
+        keyring.seal(pin.encode(), pin_place(brand_id, connection_id)),
+    )
+
+
 async def disconnect(tx: Tx, brand_id: UUID, connection_id: UUID, *, reason: str) -> bool:
     """Disconnect a number; its sends fail at once, its history stays. False when an operator did so before."""
     row = await tx.row(

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from quixess import feed
-from quixess.connections.finding import load, token_place
+from quixess.connections.finding import load_each, token_place
 from quixess.connections.model import Connection
 from quixess.database import ids
 from quixess.database.core import Tx
@@ -76,12 +76,12 @@ async def claim(tx: Tx, keyring: Keyring, *, lease_s: float) -> list[Held]:
         _AT_ONCE,
         lease_s,
     )
-    found = await load(tx, keyring, [(row["brand_id"], row["id"]) for row in rows])
+    found = await load_each(tx, keyring, [(row["brand_id"], row["id"]) for row in rows])
     by_id = {one.id: one for one in found}
     return [
         Held(by_id[row["id"]], row["token_due_at"], row["now"], row["token_tries"], row["token_failed_at"] is not None,
              row["token_warned"])
-        for row in rows
+        for row in rows if row["id"] in by_id
     ]  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from quixess.vault import Keyring
 
 _NUMBER = (
     "id,status,platform_type,quality_rating,name_status,throughput,whatsapp_business_manager_messaging_limit,"
-    "health_status"
+    "health_status,webhook_configuration"
 )
 _PATIENCE_S = 10.0
 _SILENT = timedelta(days=3)
@@ -55,7 +55,10 @@ class Examination:
         return checks, [(one, await self.of_connection(brand_id, one.id)) for one in entries]
 
     async def of_connection(self, brand_id: UUID, connection_id: UUID) -> list[Check]:
-        """Examine a connection; Meta is asked four questions at once. Raises `connection_not_found`."""
+        """Examine a connection; Meta is asked four questions at once, and our own public address a fifth.
+
+        Raises `connection_not_found`.
+        """
         async with self._db.transaction() as tx:
             found = await connections.load(tx, self._keyring, [(brand_id, connection_id)])
             if not found:
@@ -82,7 +85,7 @@ class Examination:
         return [
             *readings.read_token(life, known["now"], known["token_fault"]),
             *readings.read_number(number),
-            readings.read_subscription(subscribed, app.id),
+            readings.read_subscription(subscribed, number, app.id),
             readings.read_callback(callback, self._address(app)),
             echoed,
         ]

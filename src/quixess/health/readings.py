@@ -67,8 +67,11 @@ def read_number(answer: Answer) -> list[Check]:
     ]
 
 
-def read_subscription(answer: Answer, app_id: str) -> Check:
-    """Judge whether the WABA's webhooks go to our app: `subscribed_apps` lists it, with no address of its own."""
+def read_subscription(answer: Answer, number: Answer, app_id: str) -> Check:
+    """Judge whether the webhooks go to our app: `subscribed_apps` lists it, and none has an address of its own.
+
+    That of a number goes before that of its WABA, and both before the app's.
+    """
     fix = "Run `quixess connection reconnect`: it subscribes the app."
     if isinstance(answer, Outcome):
         return _unanswered("subscription", answer, fix)
@@ -76,6 +79,9 @@ def read_subscription(answer: Answer, app_id: str) -> Check:
     if row is None:
         said = "The app is not subscribed to the WhatsApp Business account: no webhook of it arrives."
         return failed("subscription", said, fix)
+    if not isinstance(number, Outcome) and _part(number, "webhook_configuration").get("phone_number"):
+        said = "The number's webhooks go to an address of their own, past the app's."
+        return warned("subscription", said, "Lift the number's override, unless that address is this gateway.")
     if row.get("override_callback_uri"):
         said = "The WhatsApp Business account's webhooks go to an address of their own, past the app's."
         return warned("subscription", said, "Lift the override, unless that address is this gateway.")

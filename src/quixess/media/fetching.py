@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import structlog
+from yarl import URL
 
 from quixess import connections, failpoints
 from quixess.connections import Connection, Lines
@@ -39,6 +40,7 @@ class Fetching:
     """Fetches what is due, for one process.
 
     `ladder` has the waits between tries in seconds, its last step is repeated; `keep_days` is how long files stay.
+    `origins` are where files may lie beside Meta's own hosts and wherever the Graph API itself is.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Fetching:
         lease_s: float,
         ladder: Sequence[float],
         keep_days: float,
+        origins: Sequence[str] = (),
     ) -> None:
         self._db = db
         self._keyring = keyring
@@ -59,6 +62,7 @@ class Fetching:
         self._lease_s = lease_s
         self._ladder = tuple(ladder)
         self._keep_days = keep_days
+        self._origins = frozenset(URL(one).origin() for one in origins)
         self._woken = asyncio.Event()
         self._running: dict[asyncio.Task[None], Todo] = {}
 
@@ -189,7 +193,7 @@ class Fetching:
                         told.url,
                         draft.take,
                         most=kinds.LARGEST,
-                        trusted=remote.Trusted(frozenset({graph.origin})),
+                        trusted=remote.Trusted(self._origins | {graph.origin}),
                     )
                 except remote.Expired:
                     if last:

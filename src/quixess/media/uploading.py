@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from quixess import connections, failpoints
@@ -23,20 +22,20 @@ from quixess.connections import Connection, Lines
 from quixess.database import ids
 from quixess.database.core import Database
 from quixess.errors import QuixessError, invalid
-from quixess.media import accepted, catalogue, handles, kinds, sweeping
+from quixess.media import accepted, catalogue, handles, kinds, refusing, samples, sweeping
 from quixess.media.drafts import Draft, Unwritable
 from quixess.media.handles import Upload
+from quixess.media.samples import Sample
 from quixess.media.shelf import Copy, Shelf
 from quixess.media.store import Store
 from quixess.meta import media as remote
-from quixess.meta.graph import GraphError, NotSent, Outcome, Rejected, Unknown
+from quixess.meta.graph import Outcome
 from quixess.vault import Keyring
 
 _FRESH = timedelta(days=25)  # Meta keeps an upload for 30 days (its page "Media")
 _AT_ONCE = 64
 _OF_ONE_BRAND = 8
 _RETRY_AFTER_S = 5
-_DEAD_TOKEN = frozenset({0, 190})
 _log = structlog.get_logger()
 
 
@@ -93,11 +92,7 @@ class Uploads:
         connection = await self._active(brand_id)
         with self._place(brand_id):
             async with self._written() as path:
-                with path.open("wb") as file:
-                    draft = _Bounded(file)
-                    claim = await bring(draft)
-                if draft.size == 0:
-                    raise invalid("/file", "too_short", "The file is empty: send at least one byte.")
+                draft, claim = await _bring(path, bring)
                 kind = await asyncio.to_thread(accepted.recognise, path, claim.mime_type)
                 upload = Upload(brand_id, ids.new(), connection.id, kind, claim.filename, draft.sha256, draft.size)
                 created_at = await self._store_draft(upload, path)
@@ -105,6 +100,17 @@ class Uploads:
             meta_id = await self._publish(upload, connection)
         handle = Handle(meta_id, kind, claim.filename, draft.size)
         return Uploaded(upload.id, handle, upload.sha256, created_at, created_at + self._keep)
+
+    async def sample(self, brand_id: UUID, bring: Callable[[Draft], Awaitable[Claim]]) -> Sample:
+        """Give Meta a file of the brand to look at, for the header of a template; nothing of it is kept here.
+
+        Raises what `take` raises.
+        """
+        connection = await self._active(brand_id)
+        with self._place(brand_id):
+            async with self._written() as path:
+                _, claim = await _bring(path, bring)
+                return await samples.give(self._db, self._lines, connection, path, claim.mime_type)
 
     async def handle(self, brand_id: UUID, media_id: UUID, connection: Connection) -> Handle:
         """Give Meta's id of a stored file of the brand, its own or a customer's, for a message of this connection.
@@ -114,10 +120,8 @@ class Uploads:
         file that a business may not send; and Meta's refusal: `whatsapp_error`, `whatsapp_connection_unauthorized`,
         `whatsapp_rate_limited` or `upstream_unavailable`.
         """
-        async with self._db.reading(brand_id) as tx:
-            row = await handles.find(tx, brand_id, media_id, connection.id, fresh=_FRESH)
-        if row is not None:
-            return Handle(row["meta_id"], kinds.shown(row["mime_type"]), row["filename"], row["size"])
+        if (known := await self._known(brand_id, media_id, connection)) is not None:
+            return known
         key = (brand_id, media_id, connection.id)
         if (task := self._going.get(key)) is None:
             task = asyncio.create_task(self._upload_again(brand_id, media_id, connection))
@@ -202,7 +206,18 @@ class Uploads:
                 await handles.drop(tx, upload.brand_id, upload.id)
             await sweeping.clear(self._db, self._store, [upload.sha256])
 
+    async def _known(self, brand_id: UUID, media_id: UUID, connection: Connection) -> Handle | None:
+        """Find the handle that Meta gave for this connection, unless it may soon forget it."""
+        async with self._db.reading(brand_id) as tx:
+            row = await handles.find(tx, brand_id, media_id, connection.id, fresh=_FRESH)
+        if row is None:
+            return None
+        return Handle(row["meta_id"], kinds.shown(row["mime_type"]), row["filename"], row["size"])
+
     async def _upload_again(self, brand_id: UUID, media_id: UUID, connection: Connection) -> Handle:
+        """Give Meta a stored file; one that came since the caller looked is used."""
+        if (known := await self._known(brand_id, media_id, connection)) is not None:
+            return known
         copy = await self._shelf.take(brand_id, media_id)
         with copy.file:
             await asyncio.to_thread(accepted.check, copy.file, copy.mime_type, copy.size)
@@ -219,11 +234,7 @@ class Uploads:
                 graph, connection.credentials, file, mime_type=mime_type, filename=name, size=size
             )
         except Outcome as outcome:
-            if isinstance(outcome, Rejected) and outcome.error.code in _DEAD_TOKEN:
-                async with self._db.transaction() as tx:
-                    token = connection.credentials.token
-                    await connections.flag_unauthorized(tx, connection.brand_id, connection.id, token)
-            raise _refused(outcome) from None
+            raise await refusing.explain(self._db, connection, outcome) from None
 
 
 class _Bounded(Draft):
@@ -235,39 +246,15 @@ class _Bounded(Draft):
         await super().take(piece)
 
 
+async def _bring(path: Path, bring: Callable[[Draft], Awaitable[Claim]]) -> tuple[Draft, Claim]:
+    """Have a file written to `path`. Raises `invalid_request` when there are no bytes, and `media_too_large`."""
+    with path.open("wb") as file:
+        draft = _Bounded(file)
+        claim = await bring(draft)
+    if draft.size == 0:
+        raise invalid("/file", "too_short", "The file is empty: send at least one byte.")
+    return draft, claim
+
+
 def _as_handle(meta_id: str, copy: Copy) -> Handle:
     return Handle(meta_id, copy.mime_type, copy.filename, copy.size)
-
-
-def _refused(outcome: Outcome) -> QuixessError:
-    """Say what an upload that Meta did not take means for the caller. Nobody was sent anything, whatever it was."""
-    error = outcome.error if isinstance(outcome, (Rejected, NotSent, Unknown)) else None
-    extra = {} if error is None else {"whatsapp_error": _body(error)}
-    if isinstance(outcome, Rejected):
-        why = outcome.error.explanation
-        dead = outcome.error.code in _DEAD_TOKEN
-        return QuixessError(
-            "whatsapp_connection_unauthorized" if dead else "whatsapp_error",
-            f"WhatsApp did not take the file. {why.meaning}. {why.fix}",
-            extra=extra | {"retryable": why.retryable},
-        )
-    if isinstance(outcome, NotSent) and error is not None:
-        return QuixessError(
-            "whatsapp_rate_limited",
-            f"WhatsApp did not take the file. {error.explanation.meaning}. {error.explanation.fix}",
-            retry_after_s=outcome.retry_after_s or 1,
-            extra=extra,
-        )
-    return QuixessError(
-        "upstream_unavailable",
-        "WhatsApp did not take the file. Nothing was sent; try again.",
-        retry_after_s=2,
-        extra=extra,
-    )
-
-
-def _body(error: GraphError) -> object:
-    try:
-        return msgspec.json.decode(error.body, type=dict[str, object])
-    except msgspec.DecodeError:
-        return {"error": {"code": error.code}}

@@ -5,7 +5,7 @@ walked over once, when they are old enough; those that are still `accepted` are 
 after growing waits, for a day. What Meta answers settles them as its webhooks would have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ _LOOKS_A_TURN = 20
 _TURN_EVERY_S = 30  # so a brand asks Meta 2,400 times an hour at most; its calls are counted beyond 5,000
 _LEASE_S = 300  # longer than all its look-ups, even when each takes as long as it may
 _WALK = 5_000
+_POSTPONED = 5_000
 _WALKS_A_TURN = 20
 _BEGIN_BEFORE = timedelta(days=1)
 _WAITS = (3, 9, 27, 81)  # times `after_s` between the look-ups; then it stays as it is
@@ -51,10 +52,10 @@ class _Gap:
 
 @dataclass(slots=True)
 class _Told:
-    """What one turn brought. `postponed` messages are left alone for so many seconds, `pause_s` all of the brand's."""
+    """What one turn brought. `closed` numbers are left alone for so many seconds, `pause_s` all of the brand's."""
 
     gaps: list[_Gap] = field(default_factory=list)
-    postponed: dict[UUID, int] = field(default_factory=dict)
+    closed: dict[UUID, int] = field(default_factory=dict)
     pause_s: int | None = None
 
 
@@ -87,7 +88,7 @@ class Gaps:
         with outbox.handing_to(self._dispatcher) as hand_off:
             async with self._db.transaction() as tx:
                 drafts = await evidence.apply(tx, [heard for gap in told.gaps for heard in _heard(gap)])
-                await self._note(tx, told)
+                await self._note(tx, brand_id, told)
                 await tx.execute(
                     "UPDATE gap_turn SET next_at = now() + $2 * interval '1 second' WHERE id = $1", brand_id, wait_s
                 )
@@ -110,21 +111,22 @@ class Gaps:
         """Ask Meta for a few messages, one after the other. A number that is refused is left alone for a while."""
         async with self._db.transaction() as tx:
             rows = await _due(tx, brand_id)
-            lines = {row["connection_id"] for row in rows}
-            found = await connections.load(tx, self._keyring, [(brand_id, line) for line in sorted(lines)])
-        told = _Told()
-        closed = dict.fromkeys(lines, _CLOSED_S)
-        for line in found:
-            if line.state == "active":
-                closed.pop(line.id)
+            known = await connections.list_connections(tx, brand_id) if rows else []
+            active = {one.id for one in known if one.state == "active"}
+            asked = {row["connection_id"] for row in rows}
+            found = await connections.load_each(
+                tx, self._keyring, [(brand_id, line) for line in sorted(asked & active)]
+            )
+        lines = {line.id: line for line in found}
+        told = _Told(closed=dict.fromkeys(asked - lines.keys(), _CLOSED_S))
         for row in rows:
-            line = next(line for line in found if line.id == row["connection_id"])
-            if line.id not in closed and (pause_s := await self._look(told, row, line)) is not None:
-                closed[line.id] = pause_s
-            if line.id in closed:
-                told.postponed[row["id"]] = closed[line.id]
-        if rows and lines == closed.keys():
-            told.pause_s = min(closed.values())
+            line = lines.get(row["connection_id"])
+            if line is None or line.id in told.closed:
+                continue
+            if (pause_s := await self._look(told, row, line)) is not None:
+                told.closed[line.id] = pause_s
+        if rows and active <= told.closed.keys():
+            told.pause_s = min(told.closed.values())
         return told
 
     async def _look(self, told: _Told, row: Row, line: Connection) -> int | None:
@@ -142,19 +144,20 @@ class Gaps:
             return _CLOSED_S if isinstance(refused, Rejected) else _UNREACHED_S
         return None
 
-    async def _note(self, tx: Tx, told: _Told) -> None:
-        """Forget what was settled, and look again at the rest, later each time."""
+    async def _note(self, tx: Tx, brand_id: UUID, told: _Told) -> None:
+        """Forget what was settled, look again at what was not, later each time, and leave closed numbers alone."""
         done = [gap.row["id"] for gap in told.gaps if gap.moments or gap.row["tries"] >= len(_WAITS)]
         again = [gap.row for gap in told.gaps if not gap.moments and gap.row["tries"] < len(_WAITS)]
-        later = [(row["id"], 1, self._after.total_seconds() * _WAITS[row["tries"]]) for row in again]
-        later += [(message_id, 0, float(pause_s)) for message_id, pause_s in told.postponed.items()]
         await _forget(tx, done)
-        if later:
+        if again:
             await tx.execute(
-                """UPDATE gap g SET tries = g.tries + a.tried, next_at = now() + a.wait_s * interval '1 second'
-                   FROM unnest($1::uuid[], $2::smallint[], $3::float8[]) AS a(id, tried, wait_s) WHERE g.id = a.id""",
-                *(list(column) for column in zip(*later, strict=True)),
+                """UPDATE gap g SET tries = g.tries + 1, next_at = now() + a.wait_s * interval '1 second'
+                   FROM unnest($1::uuid[], $2::float8[]) AS a(id, wait_s) WHERE g.id = a.id""",
+                [row["id"] for row in again],
+                [self._after.total_seconds() * _WAITS[row["tries"]] for row in again],
             )
+        if told.closed:
+            await _postpone(tx, brand_id, told.closed)
 
 
 async def _welcome(tx: Tx) -> None:
@@ -221,6 +224,23 @@ async def _due(tx: Tx, brand_id: UUID) -> list[Row]:
     )
     await _forget(tx, [row["gap_id"] for row in rows if row["state"] != State.ACCEPTED])
     return [row for row in rows if row["state"] == State.ACCEPTED]
+
+
+async def _postpone(tx: Tx, brand_id: UUID, closed: Mapping[UUID, int]) -> None:
+    """Put off what is due of these numbers, so that it does not stand before what is due of the others."""
+    await tx.execute(
+        """WITH due AS MATERIALIZED (
+             SELECT id FROM gap WHERE brand_id = $1 AND next_at <= now() ORDER BY next_at LIMIT $2)
+           UPDATE gap g SET next_at = now() + c.wait_s * interval '1 second'
+           FROM due
+           JOIN message m ON m.brand_id = $1 AND m.id = due.id
+           JOIN unnest($3::uuid[], $4::int[]) AS c(connection_id, wait_s) ON c.connection_id = m.connection_id
+           WHERE g.id = due.id""",
+        brand_id,
+        _POSTPONED,
+        list(closed),
+        list(closed.values()),
+    )
 
 
 async def _forget(tx: Tx, message_ids: Sequence[UUID]) -> None:

@@ -4,9 +4,14 @@ A refusal for haste opens a pause: of one person for the pair rate, of the numbe
 is over a send is told so at once, and Meta is not asked. A pause that follows another without a success between them
 is longer: 4^n seconds for a person, as Meta's rule is, and doubled for the others. Other people are not affected.
 
+An answer to a send that went well can tell, too, that a quota is nearly used up, or for how long it is: then sends are
+slowed or held before Meta refuses them. Calls that manage an account have a quota of their own, which no send is
+counted against, so what is told of that one pauses nothing.
+
 What a number may send in a second is known from Meta, and taken from a bucket like any other quota.
 """
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +23,7 @@ from quixess.database.core import Database, Row, Tx
 from quixess.errors import QuixessError
 from quixess.limits import Want
 from quixess.meta import codes
-from quixess.meta.graph import NotSent
+from quixess.meta.graph import NotSent, Usage
 from quixess.vault import Keyring
 
 THROUGHPUT = "number_throughput"
@@ -27,6 +32,9 @@ _HASH_BYTES = 16
 _SECOND = 1
 _MOST_STANDING = 10_000
 _OFTEN = 12  # more tries than that make no longer pause
+_NEARLY = 95.0  # percent of a quota
+_SLOWED_S = 5
+_OF_APP, _OF_ACCOUNT = 4, 80007  # the codes that Meta refuses with when the quota is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Pacing:
         self._db = db
         self._keyring = keyring
         self._standing: set[str] = set()
+        self._announced: dict[str, float] = {}
 
     def places(self, connection: Connection, phone: str | None, user_id: str | None) -> Places:
         """Name where a send to somebody can be paused. The table must not tell who is written to."""
@@ -112,16 +121,29 @@ class Pacing:
                 return max(ceil(wait_s), 1)
         return refused.retry_after_s
 
-    async def accepted(self, places: Places) -> None:
-        """Note a success: the pauses that stood before it are forgotten, and the next one is short again."""
-        if not self._standing:
-            return
-        over = self._standing.intersection(places.names)
-        self._standing -= over
-        if over:
+    async def accepted(self, places: Places, usage: Sequence[Usage] = ()) -> None:
+        """Note a success: the pauses that stood before it are forgotten, and the next one is short again.
+
+        `usage` is what came with it. Without any, and without a pause that is over, nothing is written.
+        """
+        if self._standing and (over := self._standing.intersection(places.names)):
+            self._standing -= over
             with suppress(QuixessError):  # the database is away: the next pause is only longer than it had to be
                 async with self._db.statement() as tx:
                     await tx.execute("DELETE FROM pause WHERE key = ANY ($1::text[]) AND until <= now()", list(over))
+        if usage and (pauses := self._news(_foresee(places, usage))):
+            with suppress(QuixessError):  # the database is away: Meta will say it again
+                async with self._db.statement() as tx:
+                    await tx.execute(_ANNOUNCE, *(list(column) for column in zip(*pauses, strict=True)))
+
+    def _news(self, pauses: Sequence[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+        """Leave out what this process wrote down a moment ago: every send that was under way is told the same."""
+        now = time.monotonic()
+        if len(self._announced) > _MOST_STANDING:
+            self._announced.clear()
+        new = [(name, code, s) for name, code, s in pauses if now + s > self._announced.get(name, now) + 1]
+        self._announced |= {name: now + s for name, _, s in new}
+        return new
 
 
 def wants(connection: Connection) -> tuple[Want, ...]:
@@ -152,6 +174,32 @@ _PAUSE = """
       THEN now() + greatest($3::float8, least(($4::integer)::float8 ^ p.tries, $5::integer)) * interval '1 second'
       ELSE greatest(p.until, excluded.until) END
   RETURNING extract(epoch FROM until - now())::float8 AS wait_s"""
+
+
+# Foreseen, not refused: what follows it is not made longer. A pause in force that ends later stays as it is.
+_ANNOUNCE = """
+  INSERT INTO pause AS p (key, code, until, tries)
+  SELECT a.key, a.code, now() + a.seconds * interval '1 second', 1
+  FROM unnest($1::text[], $2::integer[], $3::integer[]) AS a(key, code, seconds)
+  ON CONFLICT (key) DO UPDATE SET code = excluded.code, until = excluded.until WHERE p.until < excluded.until"""
+
+
+def _foresee(places: Places, usage: Sequence[Usage]) -> list[tuple[str, int, int]]:
+    """Say what is to be paused, with the code of it and the seconds, in the order of the names."""
+    found: dict[str, tuple[int, int]] = {}
+    for use in usage:
+        name, code = _whose(places, use)
+        seconds = max(use.regain_s, _SLOWED_S if use.percent >= _NEARLY else 0)
+        if name is not None and seconds and use.concerns_sends:
+            found[name] = max(found.get(name, (0, 0)), (seconds, code))
+    return [(name, code, seconds) for name, (seconds, code) in sorted(found.items())]
+
+
+def _whose(places: Places, use: Usage) -> tuple[str | None, int]:
+    if use.about is None:
+        return places.app, _OF_APP
+    ours = (f"account:{use.about}", f"number:{use.about}")
+    return next((name for name in places.names if name in ours), None), _OF_ACCOUNT
 
 
 def _refuse(standing: Sequence[Row]) -> QuixessError | None:

@@ -114,9 +114,8 @@ class Replying:
     async def _find_connection(self, known: Known, talk: Talk) -> Connection:
         """Give the number that the conversation is on."""
         if not talk.connected:
-            raise QuixessError(
-                "no_active_connection", "The number of this conversation is not connected any more: reconnect it."
-            )
+            async with self.desk.db.statement() as tx:
+                raise await connections.why_closed(tx, known.brand_id, talk.connection_id)
         if talk.connection_id == known.connection.id:
             return known.connection
         async with self.desk.db.statement() as tx:

@@ -258,7 +258,7 @@ class Sending:
             return await self._end_unknown(message, thread)
         failpoints.reach("send.after_meta")
         reply = await self._end_accepted(message, thread, accepted)
-        await self._pacing.accepted(wish.places)
+        await self._pacing.accepted(wish.places, accepted.usage)
         return reply
 
     async def _make_ready(self, message: Outbound, prepared: Prepared, began: float) -> tuple[Graph, bytes]:

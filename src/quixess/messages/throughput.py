@@ -37,7 +37,7 @@ class Throughput:
     async def run_once(self) -> None:
         """Ask for the numbers that are due, a few at once. Any number of processes may: one takes a number."""
         async with self._db.transaction() as tx:
-            found = await connections.load(tx, self._keyring, await _claim(tx))
+            found = await connections.load_each(tx, self._keyring, await _claim(tx))
         for line in found:
             try:
                 allowed = await self._ask(line)

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import metadata
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -20,9 +20,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from quixess.meta import outcomes, payloads
-from quixess.meta.outcomes import Accepted, GraphError, NotSent, Outcome, Rejected, Unknown
+from quixess.meta.outcomes import Accepted, GraphError, NotSent, Outcome, Rejected, Unknown, Usage
 
 __all__ = [
+    "META",
     "Accepted",
     "Credentials",
     "Graph",
@@ -31,14 +32,18 @@ __all__ = [
     "Outcome",
     "Rejected",
     "Unknown",
+    "Usage",
 ]
+
+META = "https://graph.facebook.com"
+"""Where Meta's own Graph API is."""
 
 _BIGGEST_ANSWER = 1 << 20
 _IDLE_S = 15.0  # below the idle time of Meta's edge, so that we are the ones who close
 _SILENCE_S = 30.0  # a download lasts as long as bytes come
 _CACHED_ROUTES = 4096
-_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
-_Body = bytes | aiohttp.MultipartWriter | None
+_JSON, _FORM, _BYTES = "application/json", "application/x-www-form-urlencoded", "application/octet-stream"
+_Body = bytes | aiohttp.MultipartWriter | BinaryIO | None
 _PHONE_FIELDS = (
     "id,display_phone_number,verified_name,quality_rating,code_verification_status,name_status,status,"
     "platform_type,throughput,account_mode,health_status"
@@ -83,7 +88,7 @@ class Graph:
     def __init__(
         self,
         *,
-        base_url: str = "https://graph.facebook.com",
+        base_url: str = META,
         version: str = "v25.0",
         connect_timeout_s: float = 3.0,
         total_timeout_s: float = 10.0,
@@ -125,7 +130,7 @@ class Graph:
         route = self._route(credentials)
         status, headers, body = await self._exchange("POST", route.messages, route.json_headers, payload, self._timeout)
         if 200 <= status < 300:
-            return outcomes.accept(status, body)
+            return outcomes.accept(status, headers, body)
         raise outcomes.judge(status, headers, body)
 
     async def mark_read(self, credentials: Credentials, wamid: str, *, typing: bool = False) -> None:
@@ -185,6 +190,20 @@ class Graph:
         headers = {**route.headers, "Content-Type": form.content_type}
         patience = aiohttp.ClientTimeout(total=timeout_s, connect=self._timeout.connect)
         return outcomes.read_object(*await self._exchange("POST", url, headers, form, patience))
+
+    async def carry(
+        self, credentials: Credentials, session: str, file: BinaryIO, *, timeout_s: float
+    ) -> dict[str, Any]:
+        """POST the bytes of a file to an upload session, whose id is the whole address, its signature included.
+
+        Meta takes the token of this call as `OAuth` only. Raises an `Outcome`.
+        """
+        route = self._route(credentials)
+        proof = f"{'&' if '?' in session else '?'}{urlencode(route.proof)}" if route.proof else ""
+        own = {"Authorization": f"OAuth {credentials.token}", "file_offset": "0", "Content-Type": _BYTES}
+        url = URL(f"{self._root}/{session}{proof}", encoded=True)  # as it is: the signature covers its escapes
+        patience = aiohttp.ClientTimeout(total=timeout_s, connect=self._timeout.connect)
+        return outcomes.read_object(*await self._exchange("POST", url, {**route.headers, **own}, file, patience))
 
     def stream(self, url: URL, token: str | None) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """Ask any URL for bytes, once and following nothing; the caller reads them while the block is open.

@@ -78,6 +78,12 @@ async def register(graph: Graph, credentials: Credentials, pin: str) -> None:
     outcomes.require_success(await _post(graph, credentials, f"{credentials.phone_number_id}/register", content))
 
 
+async def change_pin(graph: Graph, credentials: Credentials, pin: str) -> None:
+    """Change the two-step PIN of a registered number. Meta asks for the token only, not for the PIN it has."""
+    content = msgspec.json.encode({"pin": pin})
+    outcomes.require_success(await _post(graph, credentials, credentials.phone_number_id, content))
+
+
 async def subscribe_app(
     graph: Graph, app_id: str, app_secret: str, callback_url: str, verify_token: str, fields: Sequence[str] = FIELDS
 ) -> None:

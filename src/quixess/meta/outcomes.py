@@ -15,9 +15,12 @@ from quixess.meta import codes
 # msgspec's own errors are ValueErrors, like the UnicodeDecodeError that it lets through.
 NOT_JSON = (ValueError, RecursionError)
 
-_THROTTLES = frozenset({4, 613, 80007, 130429, 131056})
+_OF_SENDS = frozenset({130429, 131056})
+_THROTTLES = frozenset({4, 613, 80007}) | _OF_SENDS
+_MANAGING = "whatsapp_business_management"
 _PAIR_PAUSE_S = 6  # one message in six seconds to one user (Cloud API overview, "Pair rate limits")
 _LONGEST_PAUSE_S = 86_400
+_OF_CASES, _OF_APP = "X-Business-Use-Case-Usage", "X-App-Usage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,37 @@ class GraphError:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """How much of one quota is used, as an answer's headers tell (Graph API, "Rate limits").
+
+    `about` is the id of the account or number whose quota it is, None for the app's; `use_case` is Meta's word for what
+    it counts. `percent` is the fullest of its measures. `regain_s` is the wait until Meta takes calls again, 0 while it
+    does.
+    """
+
+    about: str | None
+    use_case: str | None
+    percent: float
+    regain_s: int
+
+    @property
+    def concerns_sends(self) -> bool:
+        """False for the quota of calls that manage an account: no send is counted against it."""
+        return self.use_case != _MANAGING
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """Class A: Meta took the message. `wa_id` is digits and may differ from the number asked for."""
+    """Class A: Meta took the message. `wa_id` is digits and may differ from the number asked for.
+
+    `usage` is what the answer told of quotas: as a rule nothing.
+    """
 
     wamid: str
     wa_id: str | None
     user_id: str | None
     message_status: str | None
+    usage: tuple[Usage, ...] = ()
 
 
 class Outcome(Exception):  # noqa: N818  an outcome is not always an error of ours; the three kinds below say which
@@ -83,7 +110,7 @@ class Unknown(Outcome):
         self.error = error
 
 
-def accept(status: int, body: bytes) -> Accepted:
+def accept(status: int, headers: Mapping[str, str], body: bytes) -> Accepted:
     """Read the 2xx answer of a send. Raises `Unknown` when it names no wamid."""
     try:
         answer = _decode_answer(body)
@@ -95,7 +122,22 @@ def accept(status: int, body: bytes) -> Accepted:
         wa_id=_text(contact.get("wa_id")),
         user_id=_text(contact.get("user_id")),
         message_status=_text(answer.messages[0].message_status),
+        usage=read_usage(headers),
     )
+
+
+def read_usage(headers: Mapping[str, str]) -> tuple[Usage, ...]:
+    """Read what the usage headers tell; empty where there are none, or where they are not as Meta documents them."""
+    of_cases, of_app = headers.get(_OF_CASES), headers.get(_OF_APP)
+    if of_cases is None and of_app is None:
+        return ()
+    try:
+        cases = _decode_usage(of_cases or "{}")
+        whole = [_decode_use(of_app)] if of_app else []
+    except NOT_JSON:
+        return ()
+    told = [_usage(about, use) for about, uses in cases.items() for use in uses]
+    return (*told, *(_usage(None, use) for use in whole))
 
 
 def read_object(status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -153,7 +195,7 @@ def _is_transient(error: GraphError) -> bool:
 
 
 def _retry_after_s(error: GraphError, headers: Mapping[str, str]) -> int | None:
-    pause = _header_pause_s(headers.get("Retry-After", "")) or _usage_pause_s(headers)
+    pause = _header_pause_s(headers.get("Retry-After", "")) or _usage_pause_s(error, headers)
     if not pause and error.code == 131056:
         pause = _PAIR_PAUSE_S
     return min(pause, _LONGEST_PAUSE_S) or None
@@ -163,13 +205,16 @@ def _header_pause_s(value: str) -> int:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
 
 
-def _usage_pause_s(headers: Mapping[str, str]) -> int:
+def _usage_pause_s(error: GraphError, headers: Mapping[str, str]) -> int:
     """Seconds until the WABA regains access, as Meta's usage header tells in minutes; 0 when it does not."""
-    try:
-        usage = _decode_usage(headers.get("X-Business-Use-Case-Usage", ""))
-    except NOT_JSON:
-        return 0
-    return int(60 * max((use.estimated_time_to_regain_access for uses in usage.values() for use in uses), default=0))
+    told = [use for use in read_usage(headers) if use.concerns_sends or error.code not in _OF_SENDS]
+    return max((use.regain_s for use in told), default=0)
+
+
+def _usage(about: str | None, use: "_Use") -> Usage:
+    percent = max(use.call_count, use.total_cputime, use.total_time)
+    regain_s = min(int(60 * use.estimated_time_to_regain_access), _LONGEST_PAUSE_S)
+    return Usage(about, _text(use.type), percent, regain_s)
 
 
 def _first(contacts: object) -> dict[str, Any]:
@@ -203,11 +248,19 @@ class _ErrorBody(msgspec.Struct):
     error: _Error
 
 
+_Amount = Annotated[float, msgspec.Meta(ge=0, le=1e6)]
+
+
 class _Use(msgspec.Struct):
-    estimated_time_to_regain_access: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0
+    estimated_time_to_regain_access: _Amount = 0
+    call_count: _Amount = 0
+    total_cputime: _Amount = 0
+    total_time: _Amount = 0
+    type: Any = None
 
 
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_error = msgspec.json.Decoder(_ErrorBody, strict=False).decode
 _decode_usage = msgspec.json.Decoder(dict[str, list[_Use]]).decode
+_decode_use = msgspec.json.Decoder(_Use).decode

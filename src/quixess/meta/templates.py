@@ -1,4 +1,4 @@
-"""Templates at Meta: listed, made, changed, deleted, and the fixed words of one-time codes read beforehand.
+"""Templates at Meta: listed, made, changed, unpaused, deleted, and the fixed words of codes read beforehand.
 
 Each function makes one call (a list as many as it has pages) and raises an `Outcome` when Meta does not do it.
 Reference: Meta's pages on the edges `message_templates`, `upsert_message_templates` and `message_template_previews`
@@ -90,6 +90,15 @@ async def delete(graph: Graph, credentials: Credentials, name: str, template_id:
     token, secret = credentials.token, credentials.app_secret
     answer = await graph.ask("DELETE", _edge(credentials), token=token, app_secret=secret, query=query)
     outcomes.require_success(answer)
+
+
+async def unpause(graph: Graph, credentials: Credentials, template_id: str) -> None:
+    """End the pause of a template that Meta paused for its pace, five minutes after it at the earliest.
+
+    A pause for bad quality ends by its time alone: Meta refuses to end it sooner.
+    """
+    path, token, secret = f"{_id(template_id)}/unpause", credentials.token, credentials.app_secret
+    outcomes.require_success(await graph.ask("POST", path, token=token, app_secret=secret))
 
 
 async def preview_codes(

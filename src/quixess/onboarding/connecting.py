@@ -6,15 +6,15 @@ can be done again. No network call is made inside a transaction.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import structlog
 from msgspec import UNSET
 
-from quixess import connections
-from quixess.connections import Claim, Facts, Lines, NotConnectable
+from quixess import connections, errors
+from quixess.connections import App, Claim, Facts, Lines, NotConnectable
 from quixess.database import ids
 from quixess.database.core import Database, Tx
 from quixess.errors import FieldError, QuixessError
@@ -23,7 +23,7 @@ from quixess.events.endpoints import Endpoint
 from quixess.events.outward import Policy
 from quixess.events.wishes import Wish
 from quixess.meta import onboarding as meta
-from quixess.meta.graph import Credentials, Graph, Outcome
+from quixess.meta.graph import META, Credentials, Graph, Outcome
 from quixess.onboarding import telling
 from quixess.templates import Sync
 from quixess.vault import Keyring
@@ -69,7 +69,10 @@ class Connected:
 
 
 class Onboarding:
-    """Connects numbers to brands. `public_url` is where Meta reaches this gateway, None where nobody said so."""
+    """Connects numbers to brands. `public_url` is where Meta reaches this gateway, None where nobody said so.
+
+    `graph_urls` are the Graph APIs beside Meta's that a claim may name, None any: for whoever holds the keyring.
+    """
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class Onboarding:
         dispatcher: outbox.Dispatcher | None,
         policy: Policy,
         public_url: str | None,
+        graph_urls: Collection[str] | None,
     ) -> None:
         self._db = db
         self._keyring = keyring
@@ -88,15 +92,24 @@ class Onboarding:
         self._dispatcher = dispatcher
         self._policy = policy
         self._public_url = public_url.rstrip("/") if public_url else None
+        self._graph_urls = graph_urls
 
     async def connect_by_credentials(
-        self, brand_id: UUID, claim: Claim, webhook: Webhook | None, *, actor: str, event: str = "CONNECTED"
+        self, brand_id: UUID, claim: Claim, webhook: Webhook | None, *, actor: str
     ) -> Connected:
         """Connect a number by pasted credentials.
 
         Raises NotConnectable with the step and the fix, `upstream_unavailable` when Meta gives no clear answer, and
-        `invalid_request` for a webhook that cannot be.
+        `invalid_request` for a webhook that cannot be or a Graph API that tokens are not told to.
         """
+        async with self._db.transaction() as tx:
+            app = await connections.find_app(tx, self._keyring, claim.app_id)
+        graph_url = self._trusted(claim.graph_url, app)
+        return await self._connect(brand_id, replace(claim, graph_url=graph_url), webhook, actor, "CONNECTED")
+
+    async def _connect(
+        self, brand_id: UUID, claim: Claim, webhook: Webhook | None, actor: str, event: str
+    ) -> Connected:
         wish = self._wish(webhook)
         async with self._db.transaction() as tx:
             await connections.check_free(tx, brand_id, claim.phone_number_id)
@@ -145,7 +158,7 @@ class Onboarding:
         ):
             token = await meta.exchange_code(graph, app_id, secret, code)
         whole = replace(claim, app_id=app_id, app_secret=secret, token=token, graph_url=app.graph_url)
-        return await self.connect_by_credentials(brand_id, whole, webhook, actor=actor)
+        return await self._connect(brand_id, whole, webhook, actor, "CONNECTED")
 
     async def reconnect(
         self, brand_id: UUID, connection_id: UUID, *, token: str | None, pin: str | None, actor: str
@@ -169,15 +182,16 @@ class Onboarding:
             graph_url=one.graph_url,
             pin=pin or kept_pin,
         )
-        return await self.connect_by_credentials(brand_id, claim, None, actor=actor, event="RECONNECTED")
+        return await self._connect(brand_id, claim, None, actor, "RECONNECTED")
 
     async def know_app(
         self, app_id: str, app_secret: str, verify_token: str | None, graph_url: str, *, actor: str
     ) -> str:
         """Make a Meta app known before its first number, for Embedded Signup; returns its verify token.
 
-        Raises NotConnectable when Meta does not take the secret.
+        Raises NotConnectable when Meta does not take the secret, and `invalid_request` as connecting does.
         """
+        graph_url = self._trusted(graph_url, None)
         graph = await self._lines.to(graph_url)
         await connections.prove_secret(graph, app_id, app_secret)
         async with self._db.transaction() as tx:
@@ -186,6 +200,20 @@ class Onboarding:
             await connections.keep_app(tx, self._keyring, app_id, app_secret, chosen, graph_url)
             await telling.audit(tx, None, actor, "app.known", app_id, {})
         return chosen
+
+    def _trusted(self, url: str, app: App | None) -> str:
+        """Hold the Graph API that a claim names against those that may be told tokens and secrets.
+
+        They are Meta's, those of the settings, and the one that the app is known by here already. Each is taken letter
+        by letter: what only looks like one of them is none.
+        """
+        url = url.rstrip("/")
+        if self._graph_urls is None or url in {META, *self._graph_urls, *(() if app is None else (app.graph_url,))}:
+            return url
+        text = (
+            f"Tokens are told to {META} and to the addresses of QUIXESS_GRAPH_URLS: leave it out, or name one of them."
+        )
+        raise errors.invalid("/graph_url", "not_allowed", text)
 
     def _wish(self, webhook: Webhook | None) -> Wish | None:
         if webhook is None:

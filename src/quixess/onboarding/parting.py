@@ -1,4 +1,4 @@
-"""Parting: a number disconnected, and an app's secret that gives way to a new one."""
+"""Parting: a number disconnected; an app's secret or a number's PIN that gives way to a new one."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +11,7 @@ from quixess.connections import Connection, Lines, NotConnectable
 from quixess.connections.apps import LONGEST_OVERLAP
 from quixess.database import ids
 from quixess.database.core import Database
+from quixess.errors import QuixessError
 from quixess.events import outbox
 from quixess.meta import onboarding as meta
 from quixess.meta.graph import Outcome
@@ -34,7 +35,7 @@ class Parted:
 
 
 class Parting:
-    """Disconnects numbers, and changes the secrets of Meta apps."""
+    """Disconnects numbers, and changes the secrets of Meta apps and the PINs of numbers."""
 
     def __init__(self, db: Database, keyring: Keyring, lines: Lines, dispatcher: outbox.Dispatcher | None) -> None:
         self._db = db
@@ -60,6 +61,32 @@ class Parting:
                     draft = telling.draft(brand_id, one.waba_id, one.phone_number_id, "DISCONNECTED")
                     await outbox.record(tx, self._keyring, [draft], hand_off)
         return Parted(connection_id, await self._unsubscribe(one) if last else None)
+
+    async def change_pin(self, brand_id: UUID, connection_id: UUID, pin: str, *, actor: str) -> None:
+        """Change the two-step PIN, six digits, of a number that is connected: at Meta first, then the sealed one here.
+
+        Raises NotConnectable (step `pin`) when the number is disconnected or Meta refuses, `connection_not_found`, and
+        `upstream_unavailable` when nobody knows which PIN it has now: the same call can be made again.
+        """
+        async with self._db.transaction() as tx:
+            found = await connections.load(tx, self._keyring, [(brand_id, connection_id)])
+            if not found:
+                raise connections.none_such()
+        one = found[0]
+        if one.state == "disconnected":
+            raise NotConnectable("pin", "The number is disconnected, and may be somebody else's: reconnect it first.")
+        graph = await self._lines.to(one.graph_url)
+        try:
+            with connections.step("pin", "Meta did not change the PIN: it does for a registered number only."):
+                await meta.change_pin(graph, one.credentials, pin)
+        except NotConnectable:
+            raise
+        except QuixessError as error:
+            text = "Meta gave no clear answer, so the number may have either PIN: try again with the same new one."
+            raise QuixessError(error.code, text, extra=error.extra) from None
+        async with self._db.transaction() as tx:
+            await connections.keep_pin(tx, self._keyring, brand_id, connection_id, pin)
+            await telling.audit(tx, brand_id, actor, "connection.pin_changed", ids.show("con", connection_id), {})
 
     async def rotate_secret(self, app_id: str, secret: str, *, overlap: timedelta, actor: str) -> bool:
         """Put an app's new secret in the place of the one before, which verifies webhooks for the overlap.

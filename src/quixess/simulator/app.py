@@ -12,9 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from quixess.simulator import (
-    account,
-    businesses,
-    coexistence,
+    answering,
     control,
     encoding,
     errors,
@@ -29,11 +27,11 @@ from quixess.simulator import (
     oauth,
     ownership,
     page,
-    phones,
-    statuses,
     subscriptions,
     usage,
 )
+from quixess.simulator.control import account, businesses, coexistence, phones, statuses
+from quixess.simulator.media import uploads
 from quixess.simulator.progress import Progress
 from quixess.simulator.webhooks import Courier
 from quixess.simulator.world import World
@@ -61,7 +59,8 @@ def build(world: World) -> Starlette:
 
     files = media.Media(world)
     meta = messages.Messages(world, progress, closing).routes()
-    meta += files.routes()
+    meta += files.routes() + uploads.Uploads(world).routes()
+    meta += answering.Answering(world, progress).routes()
     meta += _managing(world, courier, progress)
     ours = [*_levers(world, courier, progress, files), *page.routes(), *files.own_routes()]
     app = Starlette(
@@ -87,7 +86,7 @@ def _managing(world: World, courier: Courier, progress: Progress) -> list[Route]
     subscribing = subscriptions.Subscriptions(world, courier)
     owning = ownership.Ownership(world, subscribing)
     routes = oauth.OAuth(world).routes() + subscribing.routes() + owning.routes() + histories.Histories(world).routes()
-    routes += library.Library(world, courier, progress).routes()
+    routes += library.Library(world, progress).routes()
     return routes + graph.Graph(world, owning).routes()
 
 

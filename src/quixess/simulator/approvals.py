@@ -5,12 +5,14 @@ template in 24 hours and ten in 30 days.
 """
 
 from quixess.simulator import errors, templates
-from quixess.simulator.model import Block, Category, Json, Template, TemplateStatus
+from quixess.simulator.model import Block, Category, Json, Message, Settings, Template, TemplateStatus
+from quixess.simulator.templates import wording
 from quixess.simulator.world import World
 
 _DAY_S = 24 * 3600
 _BLOCKED_FOR_S = 30 * _DAY_S
 _EDITS_A_MONTH = 10
+FEW_TEMPLATES, MANY_TEMPLATES = 250, 6000
 _EDITABLE = {TemplateStatus.APPROVED, TemplateStatus.REJECTED, TemplateStatus.PAUSED}
 
 
@@ -19,11 +21,12 @@ def create(world: World, waba_id: str, body: Json) -> Template:
 
     Raises GraphError 100 with subcode 2388019 (too many), 2388023 (deleted lately) or 2388024 (there already), 80007.
     """
-    template = templates.create(body, templates.fresh_id(world.draws))
-    if (template.name, template.language) in world.templates:
+    template = templates.create(body, waba_id, templates.fresh_id(world.draws))
+    if (waba_id, template.name, template.language) in world.templates:
         raise errors.duplicate_template(template.language)
     _check_block(world, template)
-    world.limits.check_creation(world.settings, waba_id, len(world.templates), world.now())
+    template.components = wording.reviewed(template, body, world.samples.values())
+    world.limits.check_creation(world.settings, waba_id, len(world.shelf(waba_id)), world.now())
     if world.settings.review_category is not None and template.category is not Category.AUTHENTICATION:
         template.category = world.settings.review_category
     world.put_template(template)
@@ -48,7 +51,9 @@ def edit(world: World, template: Template, body: Json) -> None:
     if template.status not in _EDITABLE:
         raise errors.unchangeable_template(f"A template whose status is {template.status.value} can't be edited.")
     approved = template.status is TemplateStatus.APPROVED
-    asked = templates.create(_merged(template, body), template.id)
+    asked = templates.create(_merged(template, body), template.waba_id, template.id)
+    if "components" in body:
+        asked.components = wording.reviewed(asked, body, world.samples.values())
     if approved and asked.category is not template.category:
         raise errors.unchangeable_template("The category of an approved template can't be changed.")
     if approved:
@@ -59,25 +64,30 @@ def edit(world: World, template: Template, body: Json) -> None:
     world.touch()
 
 
-def remove(world: World, name: str, template_id: str | None) -> list[Template]:
-    """Delete a template in every language, or the one with that id; the name stays blocked there for 30 days.
+def remove(world: World, waba_id: str, name: str, template_id: str | None) -> list[Template]:
+    """Delete a template of a WABA in every language, or the one with that id; the name stays blocked there for 30 days.
 
     Raises GraphError 100 for an unknown or a disabled one.
     """
-    doomed = [one for one in world.templates.values() if one.name == name and template_id in (None, one.id)]
+    doomed = [one for one in world.shelf(waba_id) if one.name == name and template_id in (None, one.id)]
     if not doomed:
         raise errors.parameter("Message template not found.")
     if any(one.status is TemplateStatus.DISABLED for one in doomed):
         raise errors.unchangeable_template("A disabled template can't be deleted.")
     until = world.now() + _BLOCKED_FOR_S
     for one in doomed:
-        world.blocks.append(Block(one.name, one.language, until))
-        del world.templates[(one.name, one.language)]
-        under_way = any(sent.due and sent.template == one.name for sent in world.sends())
+        world.blocks.append(Block(one.name, one.language, until, waba_id))
+        del world.templates[(waba_id, one.name, one.language)]
+        under_way = any(_is_of(sent, one, world) for sent in world.sends() if sent.due)
         one.status = TemplateStatus.PENDING_DELETION if under_way else TemplateStatus.DELETED
         one.paused_until = one.category_due = None
     world.touch()
     return doomed
+
+
+def told_limit(settings: Settings) -> int:
+    """Return how many templates Meta says a WABA may have: 250, or 6000 of a verified business."""
+    return FEW_TEMPLATES if 0 < settings.template_limit <= FEW_TEMPLATES else MANY_TEMPLATES
 
 
 def check_unpause(template: Template) -> None:
@@ -110,10 +120,11 @@ def _preview(language: str, parts: list[Json]) -> Json:
 
 
 def _upserted(world: World, waba_id: str, body: Json) -> Template:
-    known = world.templates.get((str(body.get("name")), str(body["language"])))
+    known = world.templates.get((waba_id, str(body.get("name")), str(body["language"])))
     if known is None:
         return create(world, waba_id, body)
-    asked = templates.create(body, known.id)
+    asked = templates.create(body, waba_id, known.id)
+    wording.reviewed(asked, body, ())
     known.components, known.message_send_ttl_seconds = asked.components, asked.message_send_ttl_seconds
     world.touch()
     return known
@@ -122,8 +133,13 @@ def _upserted(world: World, waba_id: str, body: Json) -> Template:
 def _check_block(world: World, template: Template) -> None:
     now = world.now()
     world.blocks[:] = [one for one in world.blocks if one.until > now]
-    if any((one.name, one.language) == (template.name, template.language) for one in world.blocks):
+    wanted = (template.waba_id, template.name, template.language)
+    if any((one.waba_id or world.identity.waba_id, one.name, one.language) == wanted for one in world.blocks):
         raise errors.blocked_template(template.language)
+
+
+def _is_of(sent: Message, template: Template, world: World) -> bool:
+    return sent.template == template.name and world.seen_from(sent.number_id).waba_id == template.waba_id
 
 
 def _merged(template: Template, body: Json) -> Json:

@@ -75,7 +75,7 @@ CATALOGUE: dict[int, Known] = {
     131050: Known(400, "Unable to deliver the message. The recipient stopped your marketing messages."),
     131051: Known(400, "Unsupported message type"),
     131052: Known(400, "Media download error"),
-    131053: Known(400, "Media upload error"),
+    131053: Known(400, "Media upload error", "Unable to upload the media used in the message."),
     131056: Known(400, "(Business Account, Consumer Account) pair rate limit hit"),
     131057: Known(500, "Account in maintenance mode", transient=True),
     131059: Known(400, "Invalid pagination cursor"),
@@ -104,6 +104,18 @@ CATALOGUE: dict[int, Known] = {
     135000: Known(400, "Generic user error"),
     137000: Known(400, "Recipient identity key hash mismatch"),
     2593109: Known(400, "History sync is turned off by the business from the WhatsApp Business App"),
+}
+
+_UNFIT = {
+    2388040: "Character Limit Exceeded",
+    2388042: 'Message template "components" param has unexpected field(s)',
+    2388043: 'Message template "components" param is missing expected field(s)',
+    2388047: "Message Header Format Is Incorrect",
+    2388072: "Message Body Format Is Incorrect",
+    2388073: "Message Footer Format Is Incorrect",
+    2388273: "Message Template Is Missing a Sample",
+    2388293: "Params Words Ratio Exceeds Limit",
+    2388299: "Leading or Trailing Params Not Allowed",
 }
 
 
@@ -204,6 +216,11 @@ def too_many_templates(limit: int) -> GraphError:
     title = "Message Template Limit Exceeded"
     text = f"This WhatsApp Business Account already has {limit} message templates, which is its limit."
     return GraphError(400, 100, "Invalid parameter", subcode=2388019, user=(title, text))
+
+
+def unfit(subcode: int, text: str) -> GraphError:
+    """Refuse the texts of a new template; the subcode says which rule they break."""
+    return GraphError(400, 100, "Invalid parameter", subcode=subcode, user=(_UNFIT[subcode], text))
 
 
 def unchangeable_template(text: str) -> GraphError:

@@ -8,7 +8,7 @@ from typing import Any
 
 from quixess.simulator import errors, interactive
 from quixess.simulator.model import Json
-from quixess.simulator.rendering import Bubble
+from quixess.simulator.templates.rendering import Bubble
 
 MEDIA = {"image", "audio", "video", "document", "sticker"}
 TYPES = MEDIA | {"text", "template", "location", "contacts", "reaction", "interactive"}
@@ -63,7 +63,7 @@ def _check_file(kind: str, content: Any) -> None:
         raise errors.parameter(f"Param {kind} must have either an id or a link.")
     link, media_id = content.get("link"), content.get("id")
     if link and (not isinstance(link, str) or not _URL.fullmatch(link)):
-        raise errors.parameter(f"Param {kind}['link'] must be a URL.")
+        raise errors.parameter(f"Param {kind}['link'] is not a valid URI.")
     if media_id and not (isinstance(media_id, str) and media_id.isascii() and media_id.isdigit()):
         raise errors.parameter(f"Param {kind}['id'] is not a valid whatsapp business account media attachment ID")
     if not isinstance(content.get("filename", ""), str):

@@ -30,6 +30,6 @@ class Graph:
         if owned is not None:
             return encoding.answer(owned)
         for template in self._world.templates.values():
-            if template.id == wanted:
+            if template.id == wanted and template.waba_id in token.waba_ids:
                 return encoding.answer(listings.template(template, fields))
         raise errors.unknown_object("get", wanted)

@@ -6,9 +6,9 @@ from typing import Any
 
 from quixess.simulator import errors
 from quixess.simulator.model import Button, Json
-from quixess.simulator.rendering import Bubble
+from quixess.simulator.templates.rendering import Bubble
 
-_URL = re.compile(r"https?://\S+", re.IGNORECASE)
+_URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 _BODIES = {"list": 4096}
 _HEADERS = {"text", "image", "video", "document"}
 # The kinds that a business here may send; Meta has more, for catalogues, payments and calls, which pass unread.
@@ -69,6 +69,8 @@ def _check_header(kind: str, header: Any) -> None:
         _length("header", header.get("text"), 1, 60)
     elif not isinstance(header.get(form), dict) or bool(header[form].get("id")) == bool(header[form].get("link")):
         raise errors.coded(131009, f"header: {form} must have either an id or a link")
+    elif header[form].get("link") and not _URL.fullmatch(str(header[form]["link"])):
+        raise errors.parameter(f"Param interactive['header']['{form}']['link'] is not a valid URI.")
 
 
 def _check_buttons(action: Json) -> None:

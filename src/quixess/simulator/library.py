@@ -7,10 +7,10 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from quixess.simulator import approvals, encoding, errors, gate, listings, verdicts
+from quixess.simulator import approvals, encoding, errors, gate, listings
 from quixess.simulator.model import Template, TemplateStatus
 from quixess.simulator.progress import Progress
-from quixess.simulator.webhooks import Courier
+from quixess.simulator.templates import verdicts
 from quixess.simulator.world import World
 
 
@@ -28,9 +28,8 @@ class _KnownTemplate(Route):
 class Library:
     """The wire of templates."""
 
-    def __init__(self, world: World, courier: Courier, progress: Progress) -> None:
+    def __init__(self, world: World, progress: Progress) -> None:
         self._world = world
-        self._courier = courier
         self._progress = progress
 
     def routes(self) -> list[Route]:
@@ -48,15 +47,15 @@ class Library:
         ]
 
     async def listed(self, request: Request) -> Response:
-        gate.waba(request, self._world)
-        base, rows = str(request.url.replace(query="")), self._world.templates.values()
+        account = gate.waba(request, self._world)
+        base, rows = str(request.url.replace(query="")), self._world.shelf(account.id)
         answer = listings.templates_page(rows, dict(request.query_params), base)
         wanted = request.query_params.get("summary")
         if wanted is not None:
             known = {
                 "total_count": len(rows),
                 "message_template_count": len(rows),
-                "message_template_limit": self._world.settings.template_limit,
+                "message_template_limit": approvals.told_limit(self._world.settings),
                 "are_translations_complete": True,
             }
             answer["summary"] = {key: value for key, value in known.items() if key in wanted}
@@ -80,7 +79,6 @@ class Library:
         return encoding.answer({"data": approvals.previews(dict(request.query_params))})
 
     async def edit(self, request: Request) -> Response:
-        gate.admit_user(request, self._world)
         template = self._known(request)
         approvals.edit(self._world, template, await gate.parameters(request))
         self._progress.review(template)
@@ -88,24 +86,24 @@ class Library:
 
     async def remove(self, request: Request) -> Response:
         """Delete, and tell it: DELETED, or PENDING_DELETION while messages of it are still under way."""
-        gate.waba(request, self._world)
+        account = gate.waba(request, self._world)
         asked = await gate.parameters(request)
-        for template in approvals.remove(self._world, gate.text(asked, "name"), asked.get("hsm_id")):
+        for template in approvals.remove(self._world, account.id, gate.text(asked, "name"), asked.get("hsm_id")):
             self._progress.announce(template)
         return encoding.answer({"success": True})
 
     async def unpause(self, request: Request) -> Response:
-        gate.admit_user(request, self._world)
         template = self._known(request)
         approvals.check_unpause(template)
-        self._courier.post(*verdicts.unpause(template, self._world.now()))
+        self._progress.tell(template, *verdicts.unpause(template, self._world.now()))
         self._world.touch()
         return encoding.answer({"success": template.status is TemplateStatus.APPROVED})
 
     def _known(self, request: Request) -> Template:
-        node = request.path_params["node"]
+        """Let a token in that reaches the template in the path; raises GraphError 100/33 for any other."""
+        token, node = gate.admit_user(request, self._world), request.path_params["node"]
         found = self._find(node)
-        if found is None:
+        if found is None or found.waba_id not in token.waba_ids:
             raise errors.unknown_object(request.method, node)
         return found
 

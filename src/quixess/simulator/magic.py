@@ -38,4 +38,5 @@ RECIPIENTS: dict[str, Magic] = {
     "15550100022": Magic("held_then_dropped", "held for quality assessment, then failed: 132015"),
     "15550100023": Magic("paused", "answered as paused, then failed: 132015"),
     "15550100024": Magic("ok", "a user of whom Meta tells the `user_id` and never the number"),
+    "15550100025": Magic("131057", "refused: the account is in maintenance"),
 }

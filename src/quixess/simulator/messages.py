@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from quixess.simulator import drafts, encoding, errors, gate, registration, resets, tokens
 from quixess.simulator.limits import OVER_MESSAGING_LIMIT
+from quixess.simulator.media import attachments
 from quixess.simulator.model import Json, Message
 from quixess.simulator.outcomes import Answer, Outcome
 from quixess.simulator.progress import Progress
@@ -35,11 +36,14 @@ class Messages:
     async def send(self, request: Request) -> Response:
         number = gate.number(request, self._world, tokens.MESSAGING)
         registration.check_registered(number)
+        if number.maintenance:
+            raise errors.coded(131057)
         body = await gate.parameters(request)
         if body.get("status") == "read":
             return self._mark_read(body, number.id)
         phone, number_id = drafts.recipient(body, self._world.owner), number.id
-        self._world.limits.check_throughput(self._world.settings, number_id, time.time())
+        high = number.throughput == "HIGH"
+        self._world.limits.check_throughput(self._world.settings, number_id, time.time(), high=high)
         self._world.limits.check_recipient(self._world.settings, phone)
         outcome = self._world.outcome_for(phone)
         return await self._before(request, outcome) or await self._accept(body, number_id, outcome)
@@ -68,12 +72,15 @@ class Messages:
 
     async def _accept(self, body: Json, number_id: str, outcome: Outcome) -> Response:
         draft, world = drafts.read(body, self._world.owner), self._world
+        fail = attachments.check(world.files, draft, number_id, world.now())
         world.limits.check_pair(world.settings, number_id, draft.phone, world.now())
         message = world.accept(draft, number_id)
         world.limits.count_pair(number_id, draft.phone, world.now())
         portfolio = world.seen_from(number_id).business_id
         if not world.limits.reach(world.settings, portfolio, message, world.now()):
-            outcome = replace(outcome, ticks=None, fail=OVER_MESSAGING_LIMIT)
+            fail = OVER_MESSAGING_LIMIT
+        if fail is not None:
+            outcome = replace(outcome, ticks=None, fail=fail)
         if outcome.answer is Answer.STATUS_FIRST:
             await self._progress.at_once(message, outcome)
         else:

@@ -10,6 +10,8 @@ Json = dict[str, Any]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+INBOUND_FILE_LIVES_S = 7 * 86_400
+UPLOADED_FILE_LIVES_S = 30 * 86_400
 Tier = Literal["TIER_250", "TIER_2K", "TIER_10K", "TIER_100K", "TIER_UNLIMITED"]
 
 
@@ -76,9 +78,10 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Template(msgspec.Struct, kw_only=True):
-    """One template in one language. `components` is what Meta's listing shows."""
+    """One template of a WABA in one language. `components` is what Meta's listing shows."""
 
     id: str
+    waba_id: str = ""
     name: str
     language: str
     category: Category
@@ -98,11 +101,12 @@ class Template(msgspec.Struct, kw_only=True):
 
 
 class Block(msgspec.Struct, frozen=True):
-    """A name that may not be used again in that language until `until` (Unix seconds): it was deleted."""
+    """A name that its WABA may not use again in that language until `until` (Unix seconds): it was deleted."""
 
     name: str
     language: str
     until: float
+    waba_id: str = ""
 
 
 class Due(msgspec.Struct, frozen=True):
@@ -270,7 +274,10 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class File(msgspec.Struct, kw_only=True):
-    """A file that Meta keeps: a customer's, or one that the business uploaded. `base_url` is where its bytes are."""
+    """A file that Meta keeps: a customer's, or one that the business uploaded. `base_url` is where its bytes are.
+
+    `number_id` is the number that uploaded it, for which alone it can be used; None: any.
+    """
 
     id: str
     data: bytes
@@ -279,6 +286,26 @@ class File(msgspec.Struct, kw_only=True):
     inbound: bool
     at: float
     base_url: str
+    number_id: str | None = None
+
+    @property
+    def ends_at(self) -> float:
+        """When Meta forgets it, and its id with it."""
+        return self.at + (INBOUND_FILE_LIVES_S if self.inbound else UPLOADED_FILE_LIVES_S)
+
+
+class Sample(msgspec.Struct, kw_only=True):
+    """A sample for a template's header, by the Resumable Upload API: `taken` of `length` bytes are here.
+
+    The bytes are counted and not kept. With the last one comes `handle`, which names it in a template.
+    """
+
+    id: str
+    app_id: str
+    mime_type: str
+    length: int
+    taken: int = 0
+    handle: str | None = None
 
 
 class MediaFault(msgspec.Struct, forbid_unknown_fields=True):

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from quixess.simulator import calls, payloads, verdicts
-from quixess.simulator.model import Due, Message, Phone, Template, TemplateStatus, Tick
+from quixess.simulator import calls, payloads
+from quixess.simulator.model import Due, Json, Message, Phone, Template, TemplateStatus, Tick
 from quixess.simulator.outcomes import Outcome
+from quixess.simulator.templates import verdicts
 from quixess.simulator.webhooks import Courier
 from quixess.simulator.world import World
 
@@ -24,6 +25,7 @@ class Progress:
         self._courier = courier
         self._tasks: set[asyncio.Task[None]] = set()
         self._clock_moved = asyncio.Event()
+        self._calls: dict[str, calls.Call] = {}
 
     def resume(self) -> None:
         """Take up what an earlier run left undone."""
@@ -51,7 +53,12 @@ class Progress:
         self._spawn(self._review(template))
 
     def announce(self, template: Template) -> None:
-        self._courier.post(verdicts.STATUS_FIELD, verdicts.status(template, self._world.now()))
+        """Tell what status a template has."""
+        self.tell(template, verdicts.STATUS_FIELD, verdicts.status(template, self._world.now()))
+
+    def tell(self, template: Template, field: str, value: Json) -> None:
+        """Tell something of a template, to the apps of its WABA."""
+        self._courier.post(field, value, seen=self._world.seen_at(template.waba_id))
 
     def watch(self, template: Template) -> None:
         """End a pause, or make an announced change of category, when its time has come on the world's clock."""
@@ -65,9 +72,15 @@ class Progress:
         self._clock_moved.set()
         self._clock_moved = asyncio.Event()
 
-    def ring(self, call: calls.Call, duration_s: int | None) -> None:
-        """Tell a call, and after `ring_ms` its end; `duration_s` None: nobody answered."""
-        self._spawn(self._ring(call, duration_s))
+    def ring(self, call: calls.Call) -> None:
+        """Tell a call, and its end: after `ring_ms`, or when the business ends it."""
+        self._calls[call.wacid] = call
+        self._spawn(self._ring(call))
+
+    def call(self, wacid: str, number_id: str) -> calls.Call | None:
+        """Return the call of a number that is under way."""
+        known = self._calls.get(wacid)
+        return known if known is not None and known.number_id == number_id else None
 
     async def phone_reads(self, phone: str) -> int:
         """Let the customer open the chat: every delivered message becomes read. Returns how many did."""
@@ -100,14 +113,15 @@ class Progress:
             Tick.READ: settings.read_ms,
             Tick.PLAYED: settings.read_ms,
         }
-        fail = outcome.fail or (_REENGAGEMENT if late else None)
-        ticks = outcome.ticks or (() if fail else _ALL[: 3 if settings.auto_read else 2])
+        fail = _REENGAGEMENT if outcome.fail is None and late else outcome.fail
+        ticks = outcome.ticks or (_ALL[: 3 if settings.auto_read else 2] if fail is None else ())
         if late:
             ticks = ()
         elif message.type == "reaction":  # of reactions Meta tells nothing else
-            ticks = () if fail else (Tick.SENT,)
+            ticks = (Tick.SENT,) if fail is None else ()
         due = [Due(tick, accepted + delays[tick] / 1000) for tick in ticks]
-        return due + ([Due(Tick.FAILED, accepted + delays[Tick.FAILED] / 1000, fail)] if fail else [])
+        failed_at = accepted + delays[Tick.FAILED] / 1000
+        return due if fail is None else [*due, Due(Tick.FAILED, failed_at, fail)]
 
     async def _go(self, message: Message) -> None:
         while message.due:
@@ -130,15 +144,16 @@ class Progress:
     async def _review(self, template: Template) -> None:
         if template.status is TemplateStatus.PENDING:
             await asyncio.sleep(self._world.settings.review_delay_ms / 1000)
-            if not self._world.decide(template):
+            if not verdicts.decide(template, self._world.settings):
                 return
+            self._world.touch()
         self.announce(template)
 
     async def _when(
         self,
         template: Template,
         due: Callable[[], float | None],
-        change: Callable[[Template, float], tuple[str, dict[str, Any]]],
+        change: Callable[[Template, float], tuple[str, Json]],
     ) -> None:
         """Make a change when it is due, unless it was called off or put off meanwhile."""
         wanted = due()
@@ -147,13 +162,16 @@ class Progress:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(moved.wait(), wait_s)
         if due() == wanted:
-            self._courier.post(*change(template, self._world.now()))
+            self.tell(template, *change(template, self._world.now()))
             self._world.touch()
 
-    async def _ring(self, call: calls.Call, duration_s: int | None) -> None:
-        await self._courier.post(calls.FIELD, call.connect())
-        await asyncio.sleep(self._world.settings.ring_ms / 1000)
-        self._courier.post(calls.FIELD, call.terminate(self._world.now(), duration_s))
+    async def _ring(self, call: calls.Call) -> None:
+        try:
+            await self._courier.post(calls.FIELD, call.connect())
+            await call.ring(self._world.settings.ring_ms / 1000)
+            self._courier.post(calls.FIELD, call.terminate(self._world.now()))
+        finally:
+            self._calls.pop(call.wacid, None)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -6,6 +6,7 @@ The bytes of files lie in a folder beside it, each written once.
 import asyncio
 import os
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ from quixess.simulator import states
 from quixess.simulator import world as worlds
 
 SAVE_EVERY_S = 0.5
+SAVED_MESSAGES = 5_000
+SAVED_CHANGES = 5_000
 
 
 class StateFileError(Exception):
@@ -41,10 +44,31 @@ def load(path: Path) -> worlds.World | None:
 
 def save(path: Path, world: worlds.World) -> None:
     """Write the file so that a reader finds the old state or the new one, never half of one."""
-    content = msgspec.json.encode(world.snapshot())
+    content = msgspec.json.encode(_snapshot(world))
     path.parent.mkdir(parents=True, exist_ok=True)
     _save_files(_folder(path), world)
     _write(path, content)
+
+
+def _snapshot(world: worlds.World) -> states.State:
+    """Return the state worth keeping: the newest messages, with the words of authentication sends left out."""
+    newest = list(islice(reversed(world.messages.values()), SAVED_MESSAGES))
+    return states.State(
+        identity=world.identity,
+        settings=world.settings,
+        templates=list(world.templates.values()),
+        book=world.book,
+        phones=list(world.phones.values()),
+        messages=[states.forgetful(message) for message in reversed(newest)],
+        seed=world.draws.seed,
+        drawn=world.draws.drawn,
+        faults=world.faults,
+        media_faults=world.media_faults,
+        blocks=world.blocks,
+        unsent=list(islice(world.unsent.values(), SAVED_CHANGES)),
+        files=[msgspec.structs.replace(file, data=b"") for file in world.files.values()],
+        samples=list(world.samples.values()),
+    )
 
 
 def _folder(path: Path) -> Path:

@@ -31,6 +31,7 @@ class State(msgspec.Struct, kw_only=True):
     blocks: list[model.Block] = []
     unsent: list[model.Unsent] = []
     files: list[model.File] = []
+    samples: list[model.Sample] = []
 
 
 def book_of_before(state: State) -> registry.Book:

@@ -10,28 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-import msgspec
-
-from quixess.simulator import (
-    drafts,
-    errors,
-    freeform,
-    magic,
-    mint,
-    model,
-    outcomes,
-    registry,
-    rendering,
-    states,
-    templates,
-)
+from quixess.simulator import drafts, errors, freeform, magic, mint, model, outcomes, registry, states, templates
 from quixess.simulator.draws import Draws
 from quixess.simulator.limits import Limits
 from quixess.simulator.model import Category, Direction, Message, Phone, Template, Tick
 from quixess.simulator.states import State
+from quixess.simulator.templates import rendering
 
-SAVED_MESSAGES = 5_000
-SAVED_CHANGES = 5_000
 WINDOW_S = 24 * 3600
 TYPING_S = 25
 _RANK = {Tick.ACCEPTED: 0, Tick.SENT: 1, Tick.DELIVERED: 2, Tick.READ: 3, Tick.PLAYED: 4, Tick.FAILED: 9}
@@ -41,13 +26,14 @@ _RANK = {Tick.ACCEPTED: 0, Tick.SENT: 1, Tick.DELIVERED: 2, Tick.READ: 3, Tick.P
 class World:
     """Everything Meta would know. `version` grows with every change; the newest `keeps` messages stay.
 
-    `identity` is the first app, WABA and number, with which a developer begins; `book` has all of them. Codes of
-    sign-ups and of numbers (`signups`, `verifications`) are in memory only.
+    `identity` is the first app, WABA and number, with which a developer begins; `book` has all of them. Templates
+    are known by WABA, name and language, samples for their headers by the ids of their uploads. Codes of sign-ups and
+    of numbers (`signups`, `verifications`) are in memory only.
     """
 
     identity: model.Identity
     book: registry.Book
-    templates: dict[tuple[str, str], Template]
+    templates: dict[tuple[str, str, str], Template]
     settings: model.Settings = field(default_factory=model.Settings)
     signups: dict[str, model.SignupCode] = field(default_factory=dict)
     verifications: dict[str, model.Verification] = field(default_factory=dict)
@@ -55,6 +41,7 @@ class World:
     messages: dict[str, Message] = field(default_factory=dict)
     faults: list[model.Fault] = field(default_factory=list)
     files: dict[str, model.File] = field(default_factory=dict)
+    samples: dict[str, model.Sample] = field(default_factory=dict)
     media_faults: list[model.MediaFault] = field(default_factory=list)
     draws: Draws = field(default_factory=Draws)
     limits: Limits = field(default_factory=Limits)
@@ -71,14 +58,16 @@ class World:
         """Make a new world; the same `seed` gives the same ids and secrets."""
         identity = mint.identity(mint.source(seed))
         draws = Draws(seed)
-        return cls(identity=identity, book=registry.founded(identity), templates=_seeded(draws), draws=draws)
+        world = cls(identity=identity, book=registry.founded(identity), templates={}, draws=draws)
+        world._seed(identity.waba_id)
+        return world
 
     @classmethod
     def restore(cls, state: State) -> "World":
         world = cls(
             identity=state.identity,
             book=state.book or states.book_of_before(state),
-            templates={(one.name, one.language): one for one in state.templates},
+            templates={},
             settings=state.settings,
             phones={phone.number: phone for phone in state.phones},
             faults=state.faults,
@@ -87,30 +76,15 @@ class World:
             blocks=state.blocks,
             unsent=dict(enumerate(state.unsent)),
             files={file.id: file for file in state.files},
+            samples={sample.id: sample for sample in state.samples},
         )
+        for template in state.templates:
+            template.waba_id = template.waba_id or world.identity.waba_id
+            world.put_template(template)
         for message in state.messages:
             world._keep(message)
         world.limits.restore(world.identity.business_id, state.messages)
         return world
-
-    def snapshot(self) -> State:
-        """Return the state worth keeping: the newest messages, with the words of authentication sends left out."""
-        newest = list(islice(reversed(self.messages.values()), SAVED_MESSAGES))
-        return State(
-            identity=self.identity,
-            settings=self.settings,
-            templates=list(self.templates.values()),
-            book=self.book,
-            phones=list(self.phones.values()),
-            messages=[states.forgetful(message) for message in reversed(newest)],
-            seed=self.draws.seed,
-            drawn=self.draws.drawn,
-            faults=self.faults,
-            media_faults=self.media_faults,
-            blocks=self.blocks,
-            unsent=list(islice(self.unsent.values(), SAVED_CHANGES)),
-            files=[msgspec.structs.replace(file, data=b"") for file in self.files.values()],
-        )
 
     def reset(self) -> None:
         """Wipe the slate: no messages, phones or faults, first templates and settings. Keeps who it is.
@@ -118,12 +92,13 @@ class World:
         The first token and the first number are as they were in the beginning.
         """
         registry.renew(self.book, self.identity)
-        self.templates = _seeded(self.draws)
         self.settings = model.Settings()
         for kept in (self.phones, self.messages, self.faults, self.files, self.media_faults, self._chats, self._typing):
             kept.clear()
-        for also in (self.limits, self.blocks, self.unsent):
+        for also in (self.limits, self.blocks, self.unsent, self.samples, self.templates):
             also.clear()
+        for waba_id in self.book.wabas:
+            self._seed(waba_id)
         self.touch()
 
     def touch(self) -> None:
@@ -150,6 +125,16 @@ class World:
         number = self.book.numbers.get(number_id or self.identity.phone_number_id)
         return registry.view(self.identity, self.book, number) if number else self.identity
 
+    def seen_at(self, waba_id: str) -> model.Identity:
+        """Return the identity with that WABA in it, for what is about no number."""
+        return registry.view_waba(self.identity, self.book.wabas[waba_id])
+
+    def add_waba(self, business_id: str | None, name: str) -> registry.Waba:
+        """Make a WABA, of a new business if none is named, with the templates that each has from the start."""
+        waba = registry.add_waba(self.book, self.draws.source("waba"), business_id, name)
+        self._seed(waba.id)
+        return waba
+
     def accept(self, draft: drafts.Draft, number_id: str | None = None) -> Message:
         """Take a send from a number (None: the first) into the ledger.
 
@@ -157,7 +142,7 @@ class World:
         """
         if draft.type == "template":
             call = drafts.template_call(draft.content)
-            found = self.templates.get((call.name, call.language))
+            found = self.templates.get((self.seen_from(number_id).waba_id, call.name, call.language))
             template = rendering.sendable(found, call.name, call.language)
             if template.category is Category.AUTHENTICATION and draft.to is None:
                 raise errors.coded(131062)
@@ -281,18 +266,12 @@ class World:
     def _is_first(self, number_id: str | None) -> bool:
         return number_id in {None, self.identity.phone_number_id}
 
-    def decide(self, template: Template) -> bool:
-        """End a review as the settings say; False if someone decided otherwise meanwhile."""
-        pending = template.status is model.TemplateStatus.PENDING
-        if pending:
-            reason = self.settings.review_rejects
-            template.status = model.TemplateStatus.REJECTED if reason else model.TemplateStatus.APPROVED
-            template.rejected_reason = reason or "NONE"
-            self.touch()
-        return pending
+    def shelf(self, waba_id: str) -> list[Template]:
+        """Return the templates of a WABA, the oldest first."""
+        return [one for one in self.templates.values() if one.waba_id == waba_id]
 
     def put_template(self, template: Template) -> None:
-        self.templates[(template.name, template.language)] = template
+        self.templates[(template.waba_id, template.name, template.language)] = template
         self.touch()
 
     def _in_bubble(self, draft: drafts.Draft, bubble: rendering.Bubble) -> Message:
@@ -336,7 +315,6 @@ class World:
         if not chat:
             del self._chats[oldest.phone], self.phones[oldest.phone]
 
-
-def _seeded(draws: Draws) -> dict[tuple[str, str], Template]:
-    ids = [templates.fresh_id(draws), templates.fresh_id(draws)]
-    return {(one.name, one.language): one for one in templates.seeds(ids)}
+    def _seed(self, waba_id: str) -> None:
+        for template in templates.seeds(waba_id, [templates.fresh_id(self.draws) for _ in range(2)]):
+            self.put_template(template)

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from quixess.errors import FieldError, QuixessError
+
 _MOST = 32
 Components = Annotated[
     list[dict[str, Any]],
@@ -64,3 +66,21 @@ class TemplateEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
 def part(draft: TemplateDraft, kind: str) -> dict[str, Any]:
     """Give the first HEADER, BODY, FOOTER or BUTTONS of a draft, or an empty object."""
     return next((one for one in draft.components if str(one.get("type")).upper() == kind), {})
+
+
+def show(draft: TemplateDraft, shown: str, handle: str) -> TemplateDraft:
+    """Give a draft whose header shows a file: `shown` is IMAGE, VIDEO or DOCUMENT, `handle` Meta's of an example.
+
+    A draft without a header gets one. Raises `template_rules` when it has one that shows something else.
+    """
+    header = {"type": "HEADER", "format": shown, "example": {"header_handle": [handle]}}
+    places = [index for index, one in enumerate(draft.components) if str(one.get("type")).upper() == "HEADER"]
+    if not places:
+        return msgspec.structs.replace(draft, components=[header, *draft.components])
+    at = places[0]
+    asked = str(draft.components[at].get("format")).upper()
+    if asked != shown:
+        fix = f"The file is shown by a header with the format {shown}: change the header, or give another file."
+        place = FieldError(f"/components/{at}/format", "header_format", fix)
+        raise QuixessError("template_rules", fix, errors=(place,))
+    return msgspec.structs.replace(draft, components=[*draft.components[:at], header, *draft.components[at + 1 :]])

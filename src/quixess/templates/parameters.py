@@ -147,8 +147,7 @@ def _button(template: Template, index: int, button: Mapping[str, Any]) -> Iterat
     found = PLACEHOLDER.search(url) if kind == "URL" else None
     if found:
         example = _first(button.get("example"))
-        start = url[: found.start()]
-        shown = example.removeprefix(start) if example is not None else None
+        shown = None if example is None else _suffix(example, url[: found.start()])
         yield ButtonParameter(index, "url", "url_suffix", required=True, text=label, example=shown)
     elif kind in _FILLED_BY:
         name, required = _FILLED_BY[kind]
@@ -176,6 +175,13 @@ def _raw(template: Template, header: Mapping[str, Any]) -> Iterator[str]:
 def _needs_expiry(part: Mapping[str, Any]) -> bool:
     offer = part.get("limited_time_offer")
     return isinstance(offer, dict) and bool(offer.get("has_expiration"))
+
+
+def _suffix(example: str, start: str) -> str | None:
+    """Read the value in an example, which Meta takes alone, in its address, and in another address as well."""
+    if example.startswith(start):
+        return example.removeprefix(start)
+    return None if example.lower().startswith(("https://", "http://")) else example
 
 
 def _first(example: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Submitting: templates made, changed and deleted at Meta, and in the cache at once.
+"""Submitting: templates made, changed, unpaused and deleted at Meta, and in the cache at once.
 
 A draft is held against Meta's rules and against what is known here before Meta is asked. What Meta takes stands in
 the cache when the verb returns; what becomes of it in review is told by webhook as `template.status_changed`.
@@ -24,7 +24,7 @@ from quixess.meta.templates import RemoteTemplate
 from quixess.templates import catalogue, history, listing, previewing, refusing, telling
 from quixess.templates.catalogue import Entry, Filter
 from quixess.templates.drafts import TemplateDraft, TemplateEdit, part
-from quixess.templates.linting import Finding, as_errors, lint
+from quixess.templates.linting import Finding, Findings, as_errors, lint
 from quixess.templates.telling import Subject
 from quixess.vault import Keyring
 
@@ -124,6 +124,25 @@ class Submissions:
         done = history.EDITED, actor, entry.template.status
         after = await self._keep(graph, connection, written, done)
         return Submitted(after, draft.category.upper(), tuple(found))
+
+    async def unpause(self, brand_id: UUID, name: str, language: str, *, actor: str) -> Entry:
+        """End a pause that Meta made for a template's pace. Raises `template_not_found` and `template_conflict`."""
+        async with self._db.transaction() as tx:
+            connection = await self._connection(tx, brand_id)
+            entry = (await _find(tx, connection, name, language))[0]
+            findings = Findings()
+            findings.hold(entry.template.status == "PAUSED", "", "unpause_state")
+            _refuse(findings.listed, "template_conflict")
+        graph = await self._lines.to(connection.graph_url)
+        try:
+            await remote.unpause(graph, connection.credentials, entry.meta_id)
+        except Outcome as outcome:
+            raise await self._refused(connection, outcome) from None
+        written = RemoteTemplate(
+            entry.meta_id, entry.template.name, entry.template.language, "APPROVED", entry.template.category,
+            entry.template.components, {"parameter_format": entry.parameter_format},
+        )  # fmt: skip
+        return await self._keep(graph, connection, written, ("template.unpaused", actor, entry.template.status))
 
     async def delete(self, brand_id: UUID, name: str, language: str | None, *, actor: str) -> list[str]:
         """Delete a template in one language, or in all; gives those languages. The name is blocked for 30 days."""

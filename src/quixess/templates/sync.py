@@ -90,7 +90,7 @@ class Sync:
         minutes.
         """
         async with self._db.transaction() as tx:
-            found = await connections.load(tx, self._keyring, await _claim(tx))
+            found = await connections.load_each(tx, self._keyring, await _claim(tx))
         await asyncio.gather(*(self._refresh(connection) for connection in found))
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from quixess.api.manage import connections, health, templates
+from quixess.api.manage import connections, health, samples, templates
 from quixess.api.manage.endpoint import Desk, Managed
 from quixess.api.manage.gate import Admitted, Gate
 from quixess.api.routing import OfMany
@@ -17,7 +17,12 @@ from quixess.errors import QuixessError
 
 __all__ = ["MANAGEMENT", "Admitted", "Desk", "Gate", "Managed", "routes"]
 
-MANAGEMENT: tuple[Managed, ...] = (*connections.ENDPOINTS, *health.ENDPOINTS, *templates.ENDPOINTS)
+MANAGEMENT: tuple[Managed, ...] = (
+    *connections.ENDPOINTS,
+    *health.ENDPOINTS,
+    *templates.ENDPOINTS,
+    *samples.ENDPOINTS,
+)
 
 
 def routes(desk: Desk) -> list[OfMany]:

@@ -1,142 +1,36 @@
-"""Connections over the management API: made, listed, looked at, parted with, taken up again; an app's new secret.
+"""Connections over the management API: made, listed, looked at, parted with, taken up again; new secrets and PINs.
 
 No answer holds a token, a secret or a PIN: of the token the last four characters are shown. The two exceptions are
 shown once to whoever made them: a new endpoint's signing secret, and a verify token that is to be entered by hand.
 """
 
 from datetime import datetime, timedelta
-from typing import Annotated
 from uuid import UUID
 
-import msgspec
-from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
 from quixess import connections
-from quixess.api.answers import Moment, as_json
+from quixess.api.answers import as_json
 from quixess.api.manage.endpoint import Desk, Managed, read_body
 from quixess.api.manage.gate import Admitted
+from quixess.api.manage.shapes import (
+    Again,
+    AskedWebhook,
+    Changed,
+    Credentials,
+    List,
+    Made,
+    NewPin,
+    NewSecret,
+    Parted,
+    Shown,
+    SignUp,
+)
 from quixess.connections import Claim, Entry
 from quixess.database import ids
 from quixess.events.envelope import moment
 from quixess.onboarding import Connected, Webhook
-
-MetaId = Annotated[str, Meta(pattern=r"^[0-9]{1,32}$", description="Meta's id, digits.")]
-Secret = Annotated[str, Meta(pattern=r"^[!-~]{8,256}$", description="From the app's settings, page Basic.")]
-Token = Annotated[str, Meta(pattern=r"^[!-~]{8,4096}$", description="Of a system user, with both permissions.")]
-VerifyToken = Annotated[str, Meta(pattern=r"^[!-~]{8,256}$", description="8 to 256 printable ASCII characters.")]
-Pin = Annotated[str, Meta(pattern=r"^[0-9]{6}$", description="Six digits: the number's two-step PIN.")]
-GraphUrl = Annotated[str, Meta(pattern=r"^https?://[!-~]{1,200}$", description="Meta's API, or that of a simulator.")]
-_META = "https://graph.facebook.com"
-
-
-class AskedWebhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the brand's events go."""
-
-    url: Annotated[str, Meta(max_length=2048, description="An https URL that takes POST.")]
-    event_types: (
-        Annotated[list[str], Meta(max_length=50, description="Event types; null: the six of version 1.")] | None
-    ) = None
-
-
-class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What an operator pastes to connect a number."""
-
-    app_id: MetaId
-    app_secret: Secret
-    waba_id: MetaId
-    phone_number_id: MetaId
-    access_token: Token
-    verify_token: VerifyToken | None = None
-    pin: Pin | None = None
-    graph_url: GraphUrl = _META
-    webhook: AskedWebhook | None = None
-
-
-class SignUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the browser has after Embedded Signup."""
-
-    app_id: MetaId
-    code: Annotated[str, Meta(pattern=r"^[!-~]{8,4096}$", description="The code of FB.login; it lives 30 s.")]
-    waba_id: MetaId
-    phone_number_id: MetaId
-    pin: Pin | None = None
-    on_phone: Annotated[bool, Meta(description="The number stays on the WhatsApp Business app too.")] = False
-    webhook: AskedWebhook | None = None
-
-
-class Again(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a reconnection may need."""
-
-    access_token: Token | None = None
-    pin: Pin | None = None
-
-
-class NewSecret(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An app's new secret."""
-
-    app_secret: Secret
-    overlap_hours: Annotated[float, Meta(ge=0, le=720, description="How long the old one verifies webhooks.")] = 24
-
-
-class Made(msgspec.Struct, frozen=True):
-    """A connection that was made."""
-
-    id: str
-    display_phone: str
-    verified_name: str | None
-    registered: bool
-    callback_url: str
-    verify_token: str | None
-    endpoint_id: str | None
-    endpoint_secret: str | None
-    templates: int | None
-
-
-class Shown(msgspec.Struct, frozen=True):
-    """A connection."""
-
-    id: str
-    app_id: str
-    waba_id: str
-    phone_number_id: str
-    display_phone: str
-    verified_name: str | None
-    state: str
-    state_reason: str | None
-    token_last4: str
-    token_expires_at: Moment | None
-    quality: str | None
-    number_status: str | None
-    name_status: str | None
-    throughput: str | None
-    messaging_limit: str | None
-    webhook_seen_at: Moment | None
-    templates_synced_at: Moment | None
-    created_at: Moment
-    updated_at: Moment
-
-
-class List(msgspec.Struct, frozen=True):
-    """All connections of a brand, oldest first."""
-
-    data: list[Shown]
-
-
-class Parted(msgspec.Struct, frozen=True):
-    """A connection that ended. `unsubscribed` null: other numbers still need the WABA's webhooks."""
-
-    id: str
-    state: str
-    unsubscribed: bool | None
-
-
-class Changed(msgspec.Struct, frozen=True):
-    """Whether the secret is another one than before."""
-
-    app_id: str
-    changed: bool
 
 
 async def _connect(request: Request, admitted: Admitted, desk: Desk) -> Response:
@@ -198,6 +92,12 @@ async def _reconnect(request: Request, admitted: Admitted, desk: Desk) -> Respon
         admitted.brand.id, connection_id(request), token=asked.access_token, pin=asked.pin, actor=admitted.actor
     )
     return as_json(_made(made))
+
+
+async def _change_pin(request: Request, admitted: Admitted, desk: Desk) -> Response:
+    asked = await read_body(request, NewPin)
+    await desk.parting.change_pin(admitted.brand.id, connection_id(request), asked.pin, actor=admitted.actor)
+    return await _show(request, admitted, desk)
 
 
 async def _rotate(request: Request, admitted: Admitted, desk: Desk) -> Response:
@@ -320,6 +220,16 @@ ENDPOINTS = (
         handler=_reconnect,
         request=Again,
         response=Made,
+        errors=("connection_not_found", *_TROUBLE),
+    ),
+    Managed(
+        id="change_pin",
+        method="POST",
+        path="/connections/{id}/pin",
+        summary="Change a number's two-step PIN.",
+        handler=_change_pin,
+        request=NewPin,
+        response=Shown,
         errors=("connection_not_found", *_TROUBLE),
     ),
     Managed(

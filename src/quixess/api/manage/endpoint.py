@@ -12,6 +12,7 @@ from quixess.api.manage.gate import Admitted, Gate
 from quixess.connections import Lines
 from quixess.database.core import Database
 from quixess.health import Examination
+from quixess.media.uploading import Uploads
 from quixess.onboarding import Onboarding, Parting
 from quixess.templates import Sync
 from quixess.vault import Keyring
@@ -30,6 +31,7 @@ class Desk:
     gate: Gate
     lines: Lines
     sync: Sync
+    uploads: Uploads
     onboarding: Onboarding
     parting: Parting
     examination: Examination
@@ -40,7 +42,8 @@ class Managed:
     """One management endpoint: `path` stands below `/api/v1/whatsapp/brands/{brand}`.
 
     `request` is the struct of a JSON body and `query` that of the query, None where there is none; the handler reads
-    both. `errors` are the codes of its own, beside those that every management endpoint can answer.
+    both. `upload` names the part of a form that is a file, where that is the body. `errors` are the codes of its own,
+    beside those that every management endpoint can answer.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Managed:
     response: type
     request: type | None = None
     query: type | None = None
+    upload: str | None = None
     errors: tuple[str, ...] = ()
 
     @property

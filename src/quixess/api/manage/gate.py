@@ -38,16 +38,16 @@ class Gate:
         """Let an operator in, and find the brand that the path names by its id or its name.
 
         Raises `missing_operator_token`, `invalid_operator_token` (`rate_limited` for too many of them from one
-        address) and `brand_not_found`.
+        address) and `brand_not_found`, also for a brand that the token is not for: it learns of no other.
         """
         operator = await self._recognise(request)
         try:
             async with self._db.statement() as tx:
                 brand = await access.find_brand(tx, request.path_params["brand"])
         except AccessError:
-            raise QuixessError(
-                "brand_not_found", "Name a brand by its brd_… id or its name: `quixess brand list` shows them."
-            ) from None
+            raise _no_brand() from None
+        if not operator.may_manage(brand.id):
+            raise _no_brand()
         return Admitted(operator, brand)
 
     async def _recognise(self, request: Request) -> Operator:
@@ -67,3 +67,8 @@ class Gate:
                     retry_after_s=limits.spread(wait_s),
                 ) from None
             raise
+
+
+def _no_brand() -> QuixessError:
+    text = "Name a brand that the token is for, by its brd_… id or its name: `quixess brand list` shows them."
+    return QuixessError("brand_not_found", text)

@@ -12,27 +12,28 @@ from quixess.api.answers import Moment, as_json
 from quixess.api.manage.connections import connection_id
 from quixess.api.manage.endpoint import Desk, Managed
 from quixess.api.manage.gate import Admitted
+from quixess.api.manage.shapes import ConnectionId
 from quixess.database import ids
 from quixess.events.envelope import moment
 from quixess.health import Check
 
 
 class HealthCheck(msgspec.Struct, frozen=True):
-    """One thing that was looked at; `since`: since when it is so, where that is known."""
+    """One thing that was looked at."""
 
     name: Annotated[str, Meta(description="Of what it is: `token`, `number`, `webhook_seen` and so on.")]
     state: Annotated[Literal["pass", "warn", "fail", "skip"], Meta(description="skip: it could not be looked at.")]
     said: Annotated[str, Meta(description="What was found, in a sentence.")]
-    fix: Annotated[str, Meta(description="What to do about it.")] | None
-    since: Moment | None
+    fix: Annotated[str | None, Meta(description="What to do about it; null: nothing.")]
+    since: Annotated[Moment | None, Meta(description="Since when it is so; null: not known.")]
 
 
 class ConnectionHealth(msgspec.Struct, frozen=True):
     """The health of a connection: the worst of its checks, and all of them."""
 
-    id: str
-    state: Literal["pass", "warn", "fail", "skip"]
-    checks: list[HealthCheck]
+    id: ConnectionId
+    state: Annotated[Literal["pass", "warn", "fail", "skip"], Meta(description="The worst of the checks.")]
+    checks: Annotated[list[HealthCheck], Meta(description="What was looked at, here first, then at Meta.")]
 
 
 async def _examine(request: Request, admitted: Admitted, desk: Desk) -> Response:

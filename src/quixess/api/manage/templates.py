@@ -1,4 +1,4 @@
-"""Templates over the management API: presets, checked, previewed, submitted, edited, deleted, fetched anew."""
+"""Templates over the management API: presets, checked, previewed, submitted, edited, unpaused, deleted, fetched."""
 
 from typing import Annotated, Any
 
@@ -96,6 +96,12 @@ class Taken(msgspec.Struct, frozen=True):
     warnings: Annotated[list[Breach], Meta(description="What Meta may yet object to.")]
 
 
+class Unpaused(msgspec.Struct, frozen=True):
+    """A template whose pause ended."""
+
+    template: Annotated[ListedTemplate, Meta(description="As Meta has it now.")]
+
+
 class Deleted(msgspec.Struct, frozen=True):
     """A template that is deleted. Its name is blocked for 30 days in these languages."""
 
@@ -161,6 +167,13 @@ async def _edit(request: Request, admitted: Admitted, desk: Desk) -> Response:
     return as_json(_taken(done))
 
 
+async def _unpause(request: Request, admitted: Admitted, desk: Desk) -> Response:
+    body.decode_optional(await request.body(), body.content_type(request), body.Nothing)
+    name, language = request.path_params["name"], request.path_params["language"]
+    entry = await _submissions(desk).unpause(admitted.brand.id, name, language, actor=admitted.actor)
+    return as_json(Unpaused(show(entry)))
+
+
 async def _delete(request: Request, admitted: Admitted, desk: Desk) -> Response:
     name, language = request.path_params["name"], request.path_params.get("language")
     gone = await _submissions(desk).delete(admitted.brand.id, name, language, actor=admitted.actor)
@@ -187,7 +200,7 @@ def _breaches(found: list[Finding] | tuple[Finding, ...]) -> list[Breach]:
     return [Breach(one.pointer, one.rule, one.detail, one.blocks) for one in found]
 
 
-_OF_META = (
+OF_META = (
     "no_active_connection",
     "whatsapp_error",
     "whatsapp_rate_limited",
@@ -238,7 +251,7 @@ ENDPOINTS = (
         handler=_preview,
         request=TemplateDraft,
         response=Preview,
-        errors=("template_rules", *_OF_META),
+        errors=("template_rules", *OF_META),
     ),
     Managed(
         id="manage_sync_templates",
@@ -248,7 +261,7 @@ ENDPOINTS = (
         handler=_sync,
         request=body.Nothing,
         response=Synced,
-        errors=("rate_limited", *_OF_META),
+        errors=("rate_limited", *OF_META),
     ),
     Managed(
         id="create_template",
@@ -258,7 +271,7 @@ ENDPOINTS = (
         handler=_create,
         request=TemplateDraft,
         response=Taken,
-        errors=("template_rules", "template_conflict", *_OF_META),
+        errors=("template_rules", "template_conflict", *OF_META),
     ),
     Managed(
         id="edit_template",
@@ -268,7 +281,17 @@ ENDPOINTS = (
         handler=_edit,
         request=TemplateEdit,
         response=Taken,
-        errors=("template_rules", "template_not_found", "template_conflict", *_OF_META),
+        errors=("template_rules", "template_not_found", "template_conflict", *OF_META),
+    ),
+    Managed(
+        id="unpause_template",
+        method="POST",
+        path="/templates/{name}/{language}/unpause",
+        summary="End the pause of a template that Meta paused for its pace.",
+        handler=_unpause,
+        request=body.Nothing,
+        response=Unpaused,
+        errors=("template_not_found", "template_conflict", *OF_META),
     ),
     Managed(
         id="delete_template",
@@ -277,7 +300,7 @@ ENDPOINTS = (
         summary="Delete a template in all its languages.",
         handler=_delete,
         response=Deleted,
-        errors=("template_not_found", "template_conflict", *_OF_META),
+        errors=("template_not_found", "template_conflict", *OF_META),
     ),
     Managed(
         id="delete_template_language",
@@ -286,6 +309,6 @@ ENDPOINTS = (
         summary="Delete a template in one language.",
         handler=_delete,
         response=Deleted,
-        errors=("template_not_found", "template_conflict", *_OF_META),
+        errors=("template_not_found", "template_conflict", *OF_META),
     ),
 )

@@ -159,6 +159,12 @@ SAID: Mapping[str, Said] = {
         {"the token that is kept": {}, "a new token": {"access_token": "EAAG_YOUR_TOKEN"}},
         _MADE | {"endpoint_id": None, "endpoint_secret": None},
     ),
+    "change_pin": Said(
+        "Meta asks for no old PIN, the access token is enough. The new one is kept sealed and used when the number has "
+        "to be registered again. After `upstream_unavailable` the number may have either: make the same call again.",
+        {"a new PIN": {"pin": "139254"}},
+        _SHOWN,
+    ),
     "rotate_app_secret": Said(
         "Reset the secret at Meta first: it is tried there. Webhooks signed by the old one are taken for "
         "`overlap_hours` more. It holds for all connections of the app.",
@@ -226,6 +232,23 @@ SAID: Mapping[str, Said] = {
             "another lifetime": {"message_send_ttl_seconds": 3600},
         },
         _TAKEN,
+    ),
+    "upload_header_sample": Said(
+        "The file is the only part of a multipart form and is called `file`. Its type is told by its bytes: JPEG and "
+        "PNG up to 5 MB, MP4 up to 16 MB, PDF up to 100 MB. Nothing of it is kept here, and Meta forgets the handle "
+        "after some time: make the template soon. The token's user needs a role in the Meta app.",
+        answer={
+            "handle": "4::aW1hZ2UvanBlZw==:ARbWSBpq0kM:e:1778839091:1234567890123456:100089620928913:ARaQoFQMm6Bl",
+            "format": "IMAGE",
+            "mime_type": "image/jpeg",
+            "size": 48211,
+        },
+    ),
+    "unpause_template": Said(
+        "Meta pauses a template for its pace (RATE_LIMITING_PAUSE) and lets you go on when you have looked at it, five "
+        "minutes later at the earliest. A pause for bad quality ends by its time alone.",
+        {"nothing to say": {}},
+        {"template": _TEMPLATE | {"status": "APPROVED"}},
     ),
     "delete_template": Said(_BLOCKED, answer={"name": "order_update", "languages": ["de", "en_US"]}),
     "delete_template_language": Said(_BLOCKED, answer={"name": "order_update", "languages": ["en_US"]}),

@@ -34,8 +34,8 @@ class Operated:
     examples: Mapping[str, Any]
     answer: Any
     parameters: Mapping[str, str]
+    upload: str | None = None
     scope: None = field(default=None, init=False)
-    upload: None = field(default=None, init=False)
     idempotent: bool = field(default=False, init=False)
 
     @property
@@ -74,4 +74,5 @@ def _shown(one: Managed) -> Operated:
         examples=said.examples,
         answer=said.answer,
         parameters={name: words for name, words in _PARAMETERS.items() if "{" + name + "}" in one.route},
+        upload=one.upload,
     )

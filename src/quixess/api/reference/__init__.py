@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from quixess.api import openapi
 from quixess.api.endpoint import Endpoint
-from quixess.api.manage import MANAGEMENT, Managed
+from quixess.api.manage import Managed
 from quixess.api.reference import page
 from quixess.errors import QuixessError
 
@@ -30,9 +30,9 @@ _OF_PAGES = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer
 
 
 class Reference:
-    """The reference of the tables of routes. Documents and pages are made when first asked for, once for each host."""
+    """The reference of both tables of routes. Documents and pages are made when first asked for, once for each host."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], management: Sequence[Managed] = MANAGEMENT) -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], management: Sequence[Managed]) -> None:
         self._endpoints: list[openapi.Described] = [*endpoints, *openapi.for_operators(management)]
         self._assets = _read_assets()
         self._document = lru_cache(_HOSTS)(self._write_document)

@@ -1,9 +1,11 @@
 """Linting: what Meta would refuse in a template, found before Meta is asked, each breach with the rule's name."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from quixess.templates.drafts import TemplateDraft
-from quixess.templates.linting import buttons, codes, texts
+from quixess.templates.linting import buttons, cards, codes, offers, texts
 from quixess.templates.linting.languages import LANGUAGES
 from quixess.templates.linting.rules import RULES, WARNINGS, Finding, Findings, as_errors
 
@@ -12,7 +14,8 @@ __all__ = ["LANGUAGES", "RULES", "WARNINGS", "Finding", "Findings", "as_errors",
 _NAME = re.compile(r"[a-z0-9_]{1,512}")
 _LIVES = {"AUTHENTICATION": (30, 900), "UTILITY": (30, 43_200), "MARKETING": (43_200, 2_592_000)}
 _OURS = {"HEADER", "BODY", "FOOTER", "BUTTONS"}
-_METAS = {"CAROUSEL", "LIMITED_TIME_OFFER", "CALL_PERMISSION_REQUEST", "TAP_TARGET_CONFIGURATION"}
+_METAS = {"CALL_PERMISSION_REQUEST", "TAP_TARGET_CONFIGURATION"}
+_CARDS, _OFFER = "CAROUSEL", "LIMITED_TIME_OFFER"
 
 
 def lint(draft: TemplateDraft) -> list[Finding]:
@@ -45,19 +48,42 @@ def _check_components(draft: TemplateDraft, category: str, findings: Findings) -
             findings.add(f"{pointer}/type", "component_once")
         elif kind in _OURS and category == "AUTHENTICATION":
             codes.check_component(kind, part, pointer, findings)
-        elif kind == "HEADER":
-            texts.check_header(part, pointer, findings, named=named)
-        elif kind == "BODY":
-            texts.check_body(part, pointer, findings, named=named)
-        elif kind == "FOOTER":
-            texts.check_footer(part, pointer, findings)
-        elif kind == "BUTTONS":
-            buttons.check_buttons(part, pointer, findings)
-        elif kind in _METAS:
-            findings.add(pointer, "checked_by_meta", "This part was not checked here: Meta will.")
         else:
-            findings.add(f"{pointer}/type", "component_known")
+            _check_component(kind, part, pointer, findings, named=named)
+        if kind in {_CARDS, _OFFER}:
+            findings.hold(category == "MARKETING", pointer, "marketing_only")
         seen.add(kind)
     findings.hold("BODY" in seen, "/components", "body_required")
+    _check_company(draft, seen, findings)
     if category == "AUTHENTICATION":
         findings.hold("BUTTONS" in seen, "/components", "code_button")
+
+
+def _check_component(kind: str, part: Mapping[str, Any], pointer: str, findings: Findings, *, named: bool) -> None:
+    match kind:
+        case "HEADER":
+            texts.check_header(part, pointer, findings, named=named)
+        case "BODY":
+            texts.check_body(part, pointer, findings, named=named)
+        case "FOOTER":
+            texts.check_footer(part, pointer, findings)
+        case "BUTTONS":
+            buttons.check_buttons(part, pointer, findings)
+        case "CAROUSEL":
+            cards.check_carousel(part, pointer, findings, named=named)
+        case "LIMITED_TIME_OFFER":
+            offers.check_offer(part, pointer, findings)
+        case _ if kind in _METAS:
+            findings.add(pointer, "checked_by_meta", "This part was not checked here: Meta will.")
+        case _:
+            findings.add(f"{pointer}/type", "component_known")
+
+
+def _check_company(draft: TemplateDraft, seen: set[str], findings: Findings) -> None:
+    """Check what may stand beside a carousel or an offer."""
+    if _CARDS in seen:
+        for index, part in enumerate(draft.components):
+            alone = str(part.get("type")).upper() in {"BODY", _CARDS}
+            findings.hold(alone, f"/components/{index}", "carousel_alone")
+    if _OFFER in seen:
+        offers.check_around(draft.components, findings)

@@ -12,6 +12,7 @@ _MOST = 10
 _LABEL = 25
 _LONGEST_URL = 2000
 _URL = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
+_FILLED = re.compile(r"(?:(?!\{\{)\S)+")  # Meta's own examples are a value in some, an address in others
 _PHONE = re.compile(r"(?=.{2,20}\Z)\+?[0-9][0-9 ().-]*")
 _COUPON = re.compile(r"[A-Za-z0-9]{1,20}")
 # How many of a type there may be; those with None are bounded by the ten alone.
@@ -33,16 +34,16 @@ _FLOW = ("flow_id", "flow_name", "flow_json")
 
 def check_buttons(part: Mapping[str, Any], pointer: str, findings: Findings) -> None:
     """Check a BUTTONS component."""
-    listed, place = part.get("buttons"), f"{pointer}/buttons"
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+    shown, place = part.get("buttons"), f"{pointer}/buttons"
+    if not isinstance(shown, list) or not all(isinstance(one, dict) for one in shown):
         return findings.add(place, "component_fields", "`buttons` must be a list of objects.")
-    findings.hold(1 <= len(listed) <= _MOST, place, "buttons_number")
-    kinds = [str(one.get("type")).upper() for one in listed]
-    for index, (kind, button) in enumerate(zip(kinds, listed, strict=True)):
+    findings.hold(1 <= len(shown) <= _MOST, place, "buttons_number")
+    kinds = [str(one.get("type")).upper() for one in shown]
+    for index, (kind, button) in enumerate(zip(kinds, shown, strict=True)):
         most = _AT_MOST.get(kind)
         if most is not None and kinds[: index + 1].count(kind) > most:
             findings.add(f"{place}/{index}", "button_number")
-        _check_button(kind, button, f"{place}/{index}", findings)
+        check_button(kind, button, f"{place}/{index}", findings)
     runs = [replies for replies, _ in groupby(kind == "QUICK_REPLY" for kind in kinds)]
     return findings.hold(runs.count(True) <= 1 and len(runs) <= 2, place, "buttons_order")
 
@@ -56,7 +57,21 @@ def check_label(button: Mapping[str, Any], pointer: str, findings: Findings, *, 
     findings.hold(fits, f"{pointer}/text", "button_label")
 
 
-def _check_button(kind: str, button: Mapping[str, Any], pointer: str, findings: Findings) -> None:
+def listed(part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give the buttons of a BUTTONS component that are objects; none of what is no list."""
+    found = part.get("buttons")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def only(example: Any) -> str | None:
+    """Read the example of a button, which Meta takes as a text and as a list with one."""
+    if isinstance(example, list) and len(example) == 1:
+        example = example[0]
+    return example if isinstance(example, str) and example else None
+
+
+def check_button(kind: str, button: Mapping[str, Any], pointer: str, findings: Findings) -> None:
+    """Check what a button needs. `kind` is its type in capitals."""
     if kind == "OTP":
         return findings.add(f"{pointer}/type", "code_button", "OTP buttons stand in AUTHENTICATION templates only.")
     if kind not in _AT_MOST:
@@ -73,7 +88,7 @@ def _check_phone(button: Mapping[str, Any], pointer: str, findings: Findings) ->
 
 
 def _check_coupon(button: Mapping[str, Any], pointer: str, findings: Findings) -> None:
-    code = _only(button.get("example"))
+    code = only(button.get("example"))
     if code is None:
         return findings.add(f"{pointer}/example", "example_required")
     return findings.hold(_COUPON.fullmatch(code), f"{pointer}/example", "coupon_form")
@@ -96,20 +111,12 @@ def _check_url(button: Mapping[str, Any], pointer: str, findings: Findings) -> N
         return findings.add(place, "url_variable")
     if not _URL.fullmatch(url[: found[0].start()]):
         return findings.add(place, "url_form", "The host of a URL is fixed: the variable stands behind it.")
-    example = _only(button.get("example"))
+    example = only(button.get("example"))
     if example is None:
-        fix = "Give `example`: a list with the whole address, the variable filled."
+        fix = "Give `example`: a list with a value of the variable, or with the whole address."
         return findings.add(f"{pointer}/example", "example_required", fix)
-    fits = example.startswith(url[: found[0].start()]) and len(example) > found[0].start() and "{{" not in example
-    fix = "The example must be the whole address: that of the button with the variable filled."
-    return findings.hold(fits, f"{pointer}/example", "example_fits", fix)
-
-
-def _only(example: Any) -> str | None:
-    """Read the example of a button, which Meta takes as a text and as a list with one."""
-    if isinstance(example, list) and len(example) == 1:
-        example = example[0]
-    return example if isinstance(example, str) and example else None
+    fix = "The example must be a value of the variable, or the whole address with one: no braces and no spaces."
+    return findings.hold(_FILLED.fullmatch(example), f"{pointer}/example", "example_fits", fix)
 
 
 _NEEDS: dict[str, Callable[[Mapping[str, Any], str, Findings], None]] = {

@@ -1,6 +1,7 @@
 """The rules: one word and one sentence for each, and the findings of those who break them.
 
-Source: Meta's pages on template components, authentication templates, time to live and template management.
+Source: Meta's pages on template components, authentication templates, carousels, limited-time offers, time to live
+and template management.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,8 @@ RULES: dict[str, str] = {
     "ttl_range": "Seconds to live: 30-900 for AUTHENTICATION, 30-43200 for UTILITY, 43200-2592000 for MARKETING; "
     "-1 for the first two.",
     "parameter_format": "`parameter_format` is POSITIONAL or NAMED, and variables are written accordingly.",
-    "component_known": "Components are HEADER, BODY, FOOTER, BUTTONS, and few that Meta alone checks.",
+    "component_known": "Components are HEADER, BODY, FOOTER, BUTTONS, CAROUSEL, LIMITED_TIME_OFFER, and few that Meta "
+    "alone checks.",
     "component_once": "Each component is there once.",
     "component_fields": "A component has its own fields and no others, of the right type.",
     "body_required": "There is a BODY.",
@@ -32,6 +34,7 @@ RULES: dict[str, str] = {
     "variables_sequential": "Numbered variables are {{1}}, {{2}}, … without a gap.",
     "variables_apart": "Words stand between two variables.",
     "variables_inside": "A body does not start or end with a variable.",
+    "variable_last": "Words stand after the last variable of a body: a full stop alone may not do.",
     "variables_ratio": "A body has enough words for its variables: more than two for each.",
     "example_required": "Whatever has a variable or shows a file has an example.",
     "example_fits": "There is one example for each variable, in the form that Meta wants.",
@@ -45,6 +48,22 @@ RULES: dict[str, str] = {
     "url_variable": "A URL has one variable at most, at its end.",
     "phone_form": "A phone number has a country code and at most 20 characters.",
     "coupon_form": "The example of a code to copy has at most 20 letters and digits.",
+    "marketing_only": "A template with a CAROUSEL or a LIMITED_TIME_OFFER is MARKETING.",
+    "carousel_alone": "Beside a CAROUSEL stands a BODY, and nothing else.",
+    "cards_number": "A carousel has 2 to 10 cards.",
+    "cards_alike": "All cards have the same components, the same format of header, and the same buttons in the same "
+    "order.",
+    "card_parts": "A card is made of HEADER, BODY and BUTTONS; one that shows a PRODUCT has no BODY.",
+    "card_header": "A card has a HEADER: IMAGE, VIDEO or PRODUCT.",
+    "card_length": "The body of a card has at most 160 characters.",
+    "card_buttons": "A card has one or two buttons of QUICK_REPLY, URL and PHONE_NUMBER; one that shows a PRODUCT has "
+    "one, SPM or URL.",
+    "offer_text": "The text of an offer has 1 to 16 characters.",
+    "offer_length": "The body beside an offer has at most 600 characters.",
+    "offer_header": "The header above an offer is IMAGE or VIDEO.",
+    "offer_footer": "There is no FOOTER below an offer.",
+    "offer_buttons": "An offer has a URL button, and COPY_CODE before it when `has_expiration` is true.",
+    "offer_code": "The example of an offer's code has at most 15 letters and digits.",
     "code_words_fixed": "The words of one-time codes are Meta's: BODY has no `text`, FOOTER none either, and there is "
     "no HEADER.",
     "code_expiration": "`code_expiration_minutes` is 1 to 90.",
@@ -57,6 +76,7 @@ RULES: dict[str, str] = {
     "name_taken": "A name has each language once.",
     "name_blocked": "A deleted name is blocked in its language for 30 days.",
     "content_repeated": "No other template of the language has the same body and footer; one-time codes may.",
+    "unpause_state": "Only a PAUSED template can be unpaused.",
     "edit_empty": "An edit changes something.",
     "edit_state": "Only APPROVED, REJECTED and PAUSED templates can be edited.",
     "edit_category": "An approved template keeps its category.",
@@ -65,7 +85,7 @@ RULES: dict[str, str] = {
 }
 """What must hold, by the word that names it in an error."""
 
-WARNINGS = frozenset({"header_plain", "variables_ratio", "code_category", "checked_by_meta"})
+WARNINGS = frozenset({"header_plain", "variable_last", "variables_ratio", "code_category", "checked_by_meta"})
 """Rules that Meta judges with more than a count: they are told, and keep nothing from being submitted."""
 
 

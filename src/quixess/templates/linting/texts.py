@@ -23,7 +23,7 @@ def check_header(header: Mapping[str, Any], pointer: str, findings: Findings, *,
         example = header.get("example")
         handles = example.get("header_handle") if isinstance(example, Mapping) else None
         given = isinstance(handles, list) and handles and all(isinstance(one, str) and one for one in handles)
-        fix = "Give `example.header_handle`: a list with the handle of an upload to Meta (POST /{APP_ID}/uploads)."
+        fix = "Give `example.header_handle`: a list with the handle that `quixess template sample FILE` gets from Meta."
         return findings.hold(given, f"{pointer}/example", "example_required", fix)
     if shown == "LOCATION":
         return None
@@ -39,12 +39,20 @@ def check_header(header: Mapping[str, Any], pointer: str, findings: Findings, *,
     return variables.check_examples(header, "header_text", names, pointer, findings, named=named)
 
 
-def check_body(body: Mapping[str, Any], pointer: str, findings: Findings, *, named: bool) -> None:
-    """Check a body: its length, its variables, and that it is no one-time code."""
+def check_body(
+    body: Mapping[str, Any],
+    pointer: str,
+    findings: Findings,
+    *,
+    named: bool,
+    longest: int = _BODY,
+    rule: str = "body_length",
+) -> None:
+    """Check a body: its length (`rule` says that it is `longest`), its variables, and that it is no one-time code."""
     text, place = body.get("text"), f"{pointer}/text"
     if not isinstance(text, str) or not text.strip():
         return findings.add(place, "text_required")
-    findings.hold(len(text) <= _BODY, place, "body_length")
+    findings.hold(len(text) <= longest, place, rule)
     names = variables.check_form(text, place, findings, named=named)
     variables.check_places(text, names, place, findings)
     variables.check_examples(body, "body_text", names, pointer, findings, named=named)

@@ -10,6 +10,7 @@ VARIABLE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 _NAME = re.compile(r"(?=.*[a-z_])[a-z0-9_]+")
 _APART = re.compile(r"\}\}\s*\{\{")
 _WORD = re.compile(r"\w+")
+_ONLY_MARKS_AFTER = re.compile(r"\}\}[^\w{}]+\Z")
 
 
 def check_form(text: str, pointer: str, findings: Findings, *, named: bool) -> list[str]:
@@ -33,6 +34,7 @@ def check_places(text: str, names: list[str], pointer: str, findings: Findings) 
     bare = text.strip()
     at_edge = any(found.start() == 0 or found.end() == len(bare) for found in VARIABLE.finditer(bare))
     findings.hold(not at_edge, pointer, "variables_inside")
+    findings.hold(not _ONLY_MARKS_AFTER.search(bare), pointer, "variable_last")
     findings.hold(not _APART.search(bare), pointer, "variables_apart")
     words = len(_WORD.findall(VARIABLE.sub(" ", bare)))
     findings.hold(not names or words > 2 * len(names), pointer, "variables_ratio")

@@ -1,13 +1,14 @@
-"""What an operator does with connections: made, looked at, parted with, taken up again; an app's new secret.
+"""What an operator does with connections: made, looked at, parted with, taken up again; new secrets and PINs.
 
 Secrets come from files, from standard input (`-`) or from a prompt, never as arguments: those stand in shell histories
 and in the list of processes.
 """
 
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -16,12 +17,12 @@ import typer
 from quixess import connections
 from quixess.access import Brand
 from quixess.cli import ground, paint, rooms
+from quixess.cli.connections import telling
 from quixess.cli.ground import ACTOR, BrandOption, Ground
 from quixess.connections import Claim, Entry, Lines
 from quixess.database import ids
 from quixess.database.core import Tx
-from quixess.events.envelope import moment
-from quixess.onboarding import Connected, Onboarding, Parting, Webhook
+from quixess.onboarding import Onboarding, Parting, Webhook
 from quixess.templates import Sync
 
 connection = typer.Typer(help="A brand's WhatsApp numbers.", no_args_is_help=True)
@@ -82,7 +83,7 @@ def add(
         owner = await _owner(on, brand)
         async with _open(on) as (onboarding, _):
             made = await onboarding.connect_by_credentials(owner.id, claim, _webhook(webhook, types), actor=ACTOR)
-        _tell(owner, made)
+        telling.tell(owner, made)
 
     ground.run(work)
 
@@ -110,7 +111,7 @@ def sign_up(
         owner = await _owner(on, brand)
         async with _open(on) as (onboarding, _):
             made = await onboarding.sign_up(owner.id, app, code, said, _webhook(webhook, types), actor=ACTOR)
-        _tell(owner, made)
+        telling.tell(owner, made)
 
     ground.run(work)
 
@@ -165,7 +166,7 @@ def show(which: ConnectionArgument = None, brand: BrandOption = None) -> None:
     async def work(on: Ground) -> None:
         async with on.db.transaction() as tx:
             _, entry = await _pick(tx, brand, which)
-        paint.table(("of it", "value"), _facts(entry))
+        paint.table(("of it", "value"), telling.facts(entry))
 
     ground.run(work)
 
@@ -183,7 +184,7 @@ def disconnect(
         async with _open(on) as (_, parting):
             ended = await parting.disconnect(owner.id, entry.id, actor=ACTOR)
         paint.say("disconnected")
-        paint.step(_webhooks_after(ended.unsubscribed))
+        paint.step(telling.webhooks_after(ended.unsubscribed))
 
     ground.run(work)
 
@@ -204,7 +205,30 @@ def reconnect(
             owner, entry = await _pick(tx, brand, which)
         async with _open(on) as (onboarding, _):
             made = await onboarding.reconnect(owner.id, entry.id, token=token, pin=pin, actor=ACTOR)
-        _tell(owner, made)
+        telling.tell(owner, made)
+
+    ground.run(work)
+
+
+@connection.command("pin")
+def change_pin(
+    which: ConnectionArgument = None,
+    brand: BrandOption = None,
+    pin_file: Annotated[
+        Path | None, typer.Option("--pin-file", help="A file with the new PIN, - for standard input; else asked for.")
+    ] = None,
+) -> None:
+    """Change a number's two-step PIN at Meta. It is kept sealed here, for when the number is registered again."""
+    pin = _secret(pin_file, "New PIN")
+    if not re.fullmatch(r"[0-9]{6}", pin):
+        paint.fail("A PIN has six digits.")
+
+    async def work(on: Ground) -> None:
+        async with on.db.transaction() as tx:
+            owner, entry = await _pick(tx, brand, which)
+        async with _open(on) as (_, parting):
+            await parting.change_pin(owner.id, entry.id, pin, actor=ACTOR)
+        paint.say("changed")
 
     ground.run(work)
 
@@ -241,7 +265,7 @@ async def _open(on: Ground) -> AsyncIterator[tuple[Onboarding, Parting]]:
     sync, policy = Sync(on.db, on.keyring, lines, None), rooms.outward_policy(on.settings)
     try:
         yield (
-            Onboarding(on.db, on.keyring, lines, sync, None, policy, on.settings.public_url),
+            Onboarding(on.db, on.keyring, lines, sync, None, policy, on.settings.public_url, None),
             Parting(on.db, on.keyring, lines, None),
         )
     finally:
@@ -289,50 +313,3 @@ def _webhook(url: str | None, types: str | None) -> Webhook | None:
     if url is None:
         return None
     return Webhook(url, None if types is None else [one.strip() for one in types.split(",") if one.strip()])
-
-
-def _tell(owner: Brand, made: Connected) -> None:
-    paint.say(ids.show("con", made.connection_id))
-    if made.endpoint_secret is not None:
-        paint.say(made.endpoint_secret)
-        paint.step("The second line signs every event: keep it now, it is not shown again.")
-    paint.step(f"{made.display_phone} {made.verified_name or ''} sends for {owner.name}.")
-    if made.registered:
-        paint.step("The number was registered; its PIN is kept sealed.")
-    if made.verify_token is not None:
-        paint.step(f"Enter in the app, page Webhooks: callback URL https://YOUR-HOST{made.callback_url}")
-        paint.step(f"and verify token {made.verify_token}; subscribe to every field of docs/connect-meta.md.")
-    said = "are fetched in a moment" if made.templates is None else f"fetched: {made.templates}"
-    paint.step(f"Templates {said}.")
-
-
-def _webhooks_after(unsubscribed: bool | None) -> str:
-    if unsubscribed is None:
-        return "The account's webhooks go on: other numbers of it are connected."
-    if unsubscribed:
-        return "Meta sends no more webhooks of the account."
-    return "Meta did not take the app off the account: remove it in the Business settings."
-
-
-def _facts(one: Entry) -> list[tuple[str, str]]:
-    told: dict[str, str | datetime | None] = {
-        "id": ids.show("con", one.id),
-        "number": f"+{one.display_phone}",
-        "phone number id": one.phone_number_id,
-        "account (WABA)": one.waba_id,
-        "app": one.app_id,
-        "name": one.verified_name,
-        "state": one.state,
-        "reason": one.state_reason,
-        "token": f"…{one.token_last4}",
-        "token expires": one.token_expires_at,
-        "quality": one.quality,
-        "status at Meta": one.number_status,
-        "name status": one.name_status,
-        "throughput": one.throughput,
-        "messaging limit": one.messaging_limit,
-        "webhook seen": one.webhook_seen_at,
-        "templates synced": one.templates_synced_at,
-        "created": one.created_at,
-    }
-    return [(name, moment(value) if isinstance(value, datetime) else value or "-") for name, value in told.items()]

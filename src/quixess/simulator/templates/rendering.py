@@ -13,6 +13,7 @@ _LONGEST_BODY = 1024
 _LONGEST_HEADER_VALUE = 60
 _LONGEST_URL = 2000
 _LONGEST_PAYLOAD = 128
+_LINK = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
 _COUPON = re.compile(r"[A-Za-z0-9]{1,20}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MEDIA_HEADERS = {"IMAGE", "VIDEO", "DOCUMENT", "LOCATION"}
@@ -87,6 +88,8 @@ def _check_shown(kind: str, content: object) -> None:
                 raise errors.coded(131008, f"header: {name} is required")
     elif bool(content.get("id")) is bool(content.get("link")):
         raise errors.coded(131008, f"header: {kind} must have either an id or a link")
+    elif content.get("link") and not _LINK.fullmatch(str(content["link"])):
+        raise errors.parameter(f"Param template['components']: the link of {kind} is not a valid URI.")
 
 
 def _fill(template: Template, place: str, text: str, given: list[Json]) -> str:

@@ -7,15 +7,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from quixess.simulator import levers, model, outcomes, templates, verdicts
+from quixess.simulator import levers, model, outcomes, templates
 from quixess.simulator.model import Json, Template
 from quixess.simulator.progress import Progress
+from quixess.simulator.templates import verdicts
 from quixess.simulator.webhooks import Courier
 from quixess.simulator.world import World
 
 
 class _TemplateForm(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_]{1,512}$")]
+    waba_id: str | None = None
     language: str = "en_US"
     category: model.Category | None = None
     status: model.TemplateStatus | None = None
@@ -108,9 +110,10 @@ class Control:
     async def put_template(self, request: Request) -> Response:
         """Make or change a template; `notify` tells a changed status by webhook, `review` has it decided anew."""
         form = await levers.read(request, _TemplateForm)
-        known = self._world.templates.get((form.name, form.language))
+        waba_id = self._waba(form.waba_id)
+        known = self._world.templates.get((waba_id, form.name, form.language))
         before = known.status if known else None
-        template = _changed(known, form) if known else _new(form, templates.fresh_id(self._world.draws))
+        template = _changed(known, form) if known else _new(form, waba_id, templates.fresh_id(self._world.draws))
         self._world.put_template(template)
         if form.review:
             template.status = model.TemplateStatus.PENDING
@@ -122,17 +125,24 @@ class Control:
     async def judge_template(self, request: Request) -> Response:
         """Decide something of a template, and tell it by webhook."""
         verdict = await levers.read(request, verdicts.Verdict)
-        key = (request.path_params["name"], verdict.language)
+        key = (self._waba(verdict.waba_id), request.path_params["name"], verdict.language)
         template = self._world.templates.get(key)
         if template is None:
-            raise levers.MistakeError("there is no template {} in {}".format(*key))
+            raise levers.MistakeError("WABA {} has no template {} in {}".format(*key))
         field, value = verdicts.pass_on(template, verdict, self._world.now())
         if template.status is model.TemplateStatus.DELETED:
             del self._world.templates[key]
         self._world.touch()
-        self._courier.post(field, value)
+        self._progress.tell(template, field, value)
         self._progress.watch(template)
         return levers.answer(templates.listed(template))
+
+    def _waba(self, asked: str | None) -> str:
+        """Return the WABA that is meant, by default the first; raises MistakeError."""
+        waba_id = asked or self._world.identity.waba_id
+        if waba_id not in self._world.book.wabas:
+            raise levers.MistakeError("waba_id is no WABA")
+        return waba_id
 
     async def post_webhook(self, request: Request) -> Response:
         """Sign and post one scripted change, or any bytes (`raw`, as UTF-8)."""
@@ -174,12 +184,12 @@ def _must_be_outcome(name: str) -> None:
         raise levers.MistakeError(str(wrong)) from wrong
 
 
-def _new(form: _TemplateForm, template_id: str) -> Template:
+def _new(form: _TemplateForm, waba_id: str, template_id: str) -> Template:
     category = form.category or model.Category.UTILITY
     if form.components is None and category is not model.Category.AUTHENTICATION:
         raise levers.MistakeError("a new template needs components")
     body = {"name": form.name, "language": form.language, "category": category.value}
-    made = templates.create(body | {"components": form.components or templates.PRESET}, template_id)
+    made = templates.create(body | {"components": form.components or templates.PRESET}, waba_id, template_id)
     made.parameter_format = form.parameter_format or made.parameter_format
     made.status = form.status or model.TemplateStatus.APPROVED
     made.rejected_reason = form.rejected_reason or made.rejected_reason

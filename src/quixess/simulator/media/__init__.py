@@ -25,8 +25,6 @@ from quixess.simulator.world import World
 
 LARGEST = 100 * 1024 * 1024
 _URL_LIVES_S = 300
-_INBOUND_LIVES_S = 7 * 86_400
-_UPLOAD_LIVES_S = 30 * 86_400
 _PATH = "/_media/whatsapp_business/attachments/"
 _MB = 1024 * 1024
 # Meta's page "Media", Supported media types.
@@ -52,6 +50,7 @@ class _Put(msgspec.Struct, forbid_unknown_fields=True):
     mime_type: Annotated[str, msgspec.Meta(min_length=3, max_length=128)]
     data_base64: str
     filename: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | None = None
+    id: Annotated[str, msgspec.Meta(pattern="^[1-9][0-9]{4,19}$")] | None = None
 
 
 class _KnownFile(Route):
@@ -96,7 +95,7 @@ class Media:
 
     async def upload(self, request: Request) -> Response:
         """Take a file of the business (multipart); raises GraphError 100 for a wrong type, 131053 for its size."""
-        gate.number(request, self._world, tokens.MESSAGING)
+        number = gate.number(request, self._world, tokens.MESSAGING)
         form = _multipart(request.headers.get("content-type", ""), await request.body())
         if form.get("messaging_product", (b"", None, None))[0] != b"whatsapp":
             raise errors.parameter("The parameter messaging_product is required.")
@@ -105,18 +104,19 @@ class Media:
         data, filename, kind = form["file"]
         mime_type = form["type"][0].decode("utf-8", "replace") if "type" in form else kind or ""
         _refuse(mime_type, data)
-        return encoding.answer({"id": self._keep(request, data, mime_type, filename, inbound=False).id})
+        file = self._file(request, data, mime_type, filename)
+        file.number_id = number.id
+        return encoding.answer({"id": self._keep(file).id})
 
     async def node(self, request: Request) -> Response:
         """Tell where a file lies, or delete it."""
         token = gate.admit_user(request, self._world, tokens.MESSAGING)
         file = self._world.files[request.path_params["node"]]
-        asked = self._world.book.numbers.get(
-            request.query_params.get("phone_number_id", self._world.identity.phone_number_id)
-        )
-        lives_s = _INBOUND_LIVES_S if file.inbound else _UPLOAD_LIVES_S
-        reached = asked is not None and asked.waba_id in token.waba_ids
-        if not reached or self._world.now() > file.at + lives_s:
+        owner = file.number_id or self._world.identity.phone_number_id
+        asked = request.query_params.get("phone_number_id", owner)
+        number = self._world.book.numbers.get(asked)
+        reached = number is not None and number.waba_id in token.waba_ids and file.number_id in (None, asked)
+        if not reached or self._world.now() > file.ends_at:
             raise errors.unknown_object(request.method, file.id)
         if request.method == "DELETE":
             del self._world.files[file.id]
@@ -156,7 +156,9 @@ class Media:
             data = base64.b64decode(given.data_base64, validate=True)
         except binascii.Error as wrong:
             raise levers.MistakeError("data_base64 is not base64") from wrong
-        file = self._keep(request, data, given.mime_type, given.filename, inbound=True)
+        file = self._file(request, data, given.mime_type, given.filename)
+        file.inbound, file.id = True, given.id or file.id
+        self._keep(file)
         return levers.answer({"id": file.id, "sha256": hashlib.sha256(data).hexdigest()}, 201)
 
     async def faults(self, request: Request) -> Response:
@@ -168,16 +170,18 @@ class Media:
             self._world.media_faults.append(fault)
         return levers.answer({"data": msgspec.to_builtins(self._world.media_faults)})
 
-    def _keep(self, request: Request, data: bytes, mime_type: str, filename: str | None, *, inbound: bool) -> File:
-        file = File(
+    def _file(self, request: Request, data: bytes, mime_type: str, filename: str | None) -> File:
+        return File(
             id=mint.digits(self._world.draws.source("media"), 16),
             data=data,
             mime_type=mime_type,
             filename=filename,
-            inbound=inbound,
+            inbound=False,
             at=self._world.now(),
             base_url=self._base(request),
         )
+
+    def _keep(self, file: File) -> File:
         self._world.files[file.id] = file
         self._world.touch()
         return file

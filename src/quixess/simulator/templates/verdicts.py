@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from quixess.simulator import levers, templates
-from quixess.simulator.model import Category, Json, RejectedReason, Template, TemplateStatus
+from quixess.simulator.model import Category, Json, RejectedReason, Settings, Template, TemplateStatus
 
 STATUS_FIELD = "message_template_status_update"
 QUALITY_FIELD = "message_template_quality_update"
@@ -32,6 +32,7 @@ _Line = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 class Verdict(msgspec.Struct, forbid_unknown_fields=True):
     """One decision: exactly one of `event`, `quality`, `category` (`impending`: announced for later), `components`."""
 
+    waba_id: str | None = None
     language: str = "en_US"
     event: _Warning | _Decision | _End | None = None
     reason: RejectedReason | Literal["NONE"] | None = None
@@ -74,6 +75,15 @@ def status(template: Template, at: float, event: str | None = None, verdict: Ver
     if title is not None:
         told["other_info"] = {"title": title, "description": more.description or f"The template is {word.lower()}."}
     return told
+
+
+def decide(template: Template, settings: Settings) -> bool:
+    """End a review as the settings say; False if someone decided otherwise meanwhile."""
+    pending = template.status is TemplateStatus.PENDING
+    if pending:
+        template.status = TemplateStatus.REJECTED if settings.review_rejects else TemplateStatus.APPROVED
+        template.rejected_reason = settings.review_rejects or "NONE"
+    return pending
 
 
 def unpause(template: Template, at: float) -> tuple[str, Json]:

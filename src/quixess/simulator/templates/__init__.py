@@ -39,16 +39,19 @@ _ORDER_UPDATE: list[Json] = [
 ]
 
 
-def seeds(ids: Iterable[str]) -> list[Template]:
-    """Make the two templates of a new world, both approved: `signup_otp` and `order_update`, in en_US."""
+def seeds(waba_id: str, ids: Iterable[str]) -> list[Template]:
+    """Make the two templates of a new WABA, both approved: `signup_otp` and `order_update`, in en_US."""
     otp, order = ids
-    return [
+    made = [
         _approved(otp, "signup_otp", Category.AUTHENTICATION, preset("en_US", PRESET)),
         _approved(order, "order_update", Category.UTILITY, _ORDER_UPDATE),
     ]
+    for one in made:
+        one.waba_id = waba_id
+    return made
 
 
-def create(body: Json, template_id: str) -> Template:
+def create(body: Json, waba_id: str, template_id: str) -> Template:
     """Make a template from the body of `POST /{WABA}/message_templates`; raises GraphError 100.
 
     An authentication preset is approved at once, anything else starts PENDING.
@@ -63,11 +66,12 @@ def create(body: Json, template_id: str) -> Template:
     secret = category is Category.AUTHENTICATION
     return Template(
         id=template_id,
+        waba_id=waba_id,
         name=name,
         language=language,
         category=category,
         status=TemplateStatus.APPROVED if secret else TemplateStatus.PENDING,
-        components=preset(language, components) if secret else _plain(components),
+        components=preset(language, components) if secret else plain(components),
         parameter_format=str(body.get("parameter_format", "POSITIONAL")).upper(),
         message_send_ttl_seconds=_ttl(body.get("message_send_ttl_seconds")),
     )
@@ -80,7 +84,7 @@ def preset(language: str, components: list[Json]) -> list[Json]:
     """
     parts = {str(part.get("type", "")).upper(): part for part in components}
     if "BODY" not in parts or "text" in parts["BODY"]:
-        return _plain(components)
+        return plain(components)
     code_is, warning, expires, label = _PRESET_TEXTS.get(language.partition("_")[0], _PRESET_TEXTS["en"])
     warned = bool(parts["BODY"].get("add_security_recommendation"))
     body = {"type": "BODY", "text": code_is + (warning if warned else "")}
@@ -97,6 +101,11 @@ def component_list(value: Any) -> list[Json]:
     if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
         raise errors.parameter("Param components must be an array.")
     return value
+
+
+def plain(components: list[Json]) -> list[Json]:
+    """Types in upper case on output, whatever was sent (Meta takes any case)."""
+    return [part | {"type": str(part.get("type", "")).upper()} | _upper_buttons(part) for part in components]
 
 
 def component(template: Template, kind: str) -> Json:
@@ -163,15 +172,12 @@ def _ttl(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _plain(components: list[Json]) -> list[Json]:
-    """Types in upper case on output, whatever was sent (Meta takes any case)."""
-    return [part | {"type": str(part.get("type", "")).upper()} | _upper_buttons(part) for part in components]
-
-
 def _upper_buttons(part: Json) -> model.Json:
     buttons = part.get("buttons")
     if not isinstance(buttons, list):
         return {}
+    if not all(isinstance(button, dict) for button in buttons):
+        raise errors.parameter("Param buttons must be an array of objects.")
     return {"buttons": [button | {"type": str(button.get("type", "")).upper()} for button in buttons]}
 
 

@@ -18,6 +18,7 @@ _WISHES = {"stop": "User requested to stop marketing messages", "resume": "User 
 
 class _Wish(msgspec.Struct, forbid_unknown_fields=True):
     value: Literal["stop", "resume", "signup"]
+    phone_number_id: str | None = None
     category: _Name = "marketing_messages"
     detail: _Name | None = None
 
@@ -25,6 +26,7 @@ class _Wish(msgspec.Struct, forbid_unknown_fields=True):
 class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     """One contact in the app's address book."""
 
+    phone_number_id: str | None = None
     action: Literal["add", "remove"] = "add"
     full_name: _Name = "Ann Example"
     first_name: _Name = "Ann"
@@ -40,6 +42,7 @@ class _Thread(msgspec.Struct, forbid_unknown_fields=True):
 class _Past(msgspec.Struct, forbid_unknown_fields=True):
     """A chunk of history; `media` instead: one old file, which Meta sends apart; `declined`: the business said no."""
 
+    phone_number_id: str | None = None
     threads: list[_Thread] = []
     media: _Thread | None = None
     declined: bool = False
@@ -73,10 +76,12 @@ class Coexistence:
     async def echo(self, request: Request) -> Response:
         """Let the business write to the phone from its own app."""
         phone = self._world.phone(levers.phone(request))
-        said = inbound.read(await levers.read(request, Json), self._shelf)
-        told = {"from": self._known.display_phone_number, "to": phone.number} | self._message(phone, said, age_s=0)
+        body = await levers.read(request, Json)
+        seen = self._seen(body.pop("phone_number_id", None))
+        said = inbound.read(body, self._shelf)
+        told = {"from": seen.display_phone_number, "to": phone.number} | self._message(phone, said, age_s=0)
         known = {"contacts": [payloads.contact(phone)]} if phone.user_id else {}
-        self._courier.post("smb_message_echoes", payloads.value(self._known, **known, message_echoes=[told]))
+        self._courier.post("smb_message_echoes", payloads.value(seen, **known, message_echoes=[told]))
         return levers.answer({"wamid": told["id"]}, 201)
 
     async def sync(self, request: Request) -> Response:
@@ -87,7 +92,7 @@ class Coexistence:
             contact = {"full_name": entry.full_name, "first_name": entry.first_name} | contact
         stamp = {"timestamp": str(int(self._world.now()))}
         told = {"type": "contact", "action": entry.action, "contact": contact, "metadata": stamp}
-        self._courier.post("smb_app_state_sync", payloads.value(self._known, state_sync=[told]))
+        self._courier.post("smb_app_state_sync", payloads.value(self._seen(entry.phone_number_id), state_sync=[told]))
         return levers.answer(told)
 
     async def prefer(self, request: Request) -> Response:
@@ -98,7 +103,8 @@ class Coexistence:
         detail = wish.detail or _WISHES.get(wish.value, "User signed up for marketing messages")
         told = who | {"detail": detail, "category": wish.category, "value": wish.value}
         told["timestamp"] = int(self._world.now())
-        self._courier.post("user_preferences", payloads.value(self._known, contacts=[who], user_preferences=[told]))
+        seen = self._seen(wish.phone_number_id)
+        self._courier.post("user_preferences", payloads.value(seen, contacts=[who], user_preferences=[told]))
         return levers.answer(told)
 
     async def remember(self, request: Request) -> Response:
@@ -106,35 +112,38 @@ class Coexistence:
         past = await levers.read(request, _Past)
         if bool(past.threads) + bool(past.media) + past.declined != 1:
             raise levers.MistakeError("give exactly one of threads, media or declined")
-        value = payloads.value(self._known, **self._past(past))
+        seen = self._seen(past.phone_number_id)
+        value = payloads.value(seen, **self._past(past, seen))
         self._courier.post("history", value)
         return levers.answer(value)
 
-    @property
-    def _known(self) -> Identity:
-        return self._world.identity
+    def _seen(self, number_id: object) -> Identity:
+        """Return the number that is meant, by default the first; raises MistakeError."""
+        if number_id is None or (isinstance(number_id, str) and number_id in self._world.book.numbers):
+            return self._world.seen_from(number_id)
+        raise levers.MistakeError("phone_number_id is no number of a business")
 
-    def _past(self, past: _Past) -> Json:
+    def _past(self, past: _Past, seen: Identity) -> Json:
         if past.declined:
             return {"history": [{"errors": [errors.failure(2593109)]}]}
         if past.media is not None:
-            old = [self._old(past.media, one) for one in past.media.messages]
+            old = [self._old(past.media, one, seen) for one in past.media.messages]
             return {"messages": [{key: part for key, part in one.items() if key != "history_context"} for one in old]}
         place = {"phase": past.phase, "chunk_order": past.chunk_order, "progress": past.progress}
         threads = [
-            {"id": levers.digits(one.phone), "messages": [self._old(one, message) for message in one.messages]}
+            {"id": levers.digits(one.phone), "messages": [self._old(one, message, seen) for message in one.messages]}
             for one in past.threads
         ]
         return {"history": [{"metadata": place, "threads": threads}]}
 
-    def _old(self, thread: _Thread, message: Json) -> Json:
+    def _old(self, thread: _Thread, message: Json, seen: Identity) -> Json:
         old: _Old = levers.convert(message, _Old)
         phone = self._world.phone(levers.digits(thread.phone))
         rest = {key: part for key, part in message.items() if key not in _Old.__struct_fields__}
         told = self._message(phone, inbound.read(rest, self._shelf), old.age_s)
         who = {"from": phone.number}
         if old.from_business:
-            who = {"from": self._known.display_phone_number, "to": phone.number}
+            who = {"from": seen.display_phone_number, "to": phone.number}
         return who | told | {"history_context": {"status": old.history_status}}
 
     def _message(self, phone: Phone, said: inbound.Said, age_s: int) -> Json:

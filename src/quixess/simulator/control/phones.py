@@ -95,14 +95,21 @@ class Phones:
         return levers.answer({"read": await self._progress.phone_reads(levers.phone(request))})
 
     async def call(self, request: Request) -> Response:
-        """Ring the business. The webhook of the end follows after `ring_ms`, with times if it was answered."""
+        """Ring the business, which may answer by the Graph API; the webhook of the end has times if anybody did."""
         asked = await levers.read(request, _Ring)
         phone = self._world.phone(levers.phone(request))
         to = self._number(asked.phone_number_id)
         at = self._world.hear_from(phone.number, to)
-        wacid = mint.wacid(self._world.draws.source("call"))
-        call = calls.Call(self._world.seen_from(to), phone, at, asked.payload, wacid)
-        self._progress.ring(call, asked.duration_s if asked.answered else None)
+        call = calls.Call(
+            self._world.seen_from(to),
+            phone,
+            at,
+            wacid=mint.wacid(self._world.draws.source("call")),
+            payload=asked.payload,
+            talk_s=asked.duration_s,
+            answered=asked.answered,
+        )
+        self._progress.ring(call)
         return levers.answer({"wacid": call.wacid}, 201)
 
     def _number(self, asked: Any) -> str | None:

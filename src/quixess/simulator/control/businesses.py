@@ -50,6 +50,7 @@ class _Number(msgspec.Struct, forbid_unknown_fields=True):
     quality_rating: Literal["GREEN", "YELLOW", "RED", "NA", "UNKNOWN"] | None = None
     throughput: Literal["STANDARD", "HIGH", "NOT_APPLICABLE"] | None = None
     account_mode: Literal["LIVE", "SANDBOX"] | None = None
+    maintenance: bool | None = None
     health: registry.Health | None = None
 
 
@@ -124,8 +125,7 @@ class Businesses:
         if request.method == "GET":
             return levers.answer({"data": [_waba(one) for one in self._world.book.wabas.values()]})
         asked = await levers.read(request, _Waba)
-        source = self._world.draws.source("waba")
-        waba = registry.add_waba(self._world.book, source, asked.business_id, asked.name or "Lucky Shrub")
+        waba = self._world.add_waba(asked.business_id, asked.name or "Lucky Shrub")
         waba.health = asked.health or waba.health
         return self._made(_waba(waba))
 
@@ -215,7 +215,7 @@ class Businesses:
     def _customer(self, asked: _Signup) -> registry.Waba:
         """Make what a new customer makes: the number is verified, and registered only if it lives in the app."""
         book = self._world.book
-        waba = registry.add_waba(book, self._world.draws.source("waba"), None, asked.name)
+        waba = self._world.add_waba(None, asked.name)
         if asked.event != "FINISH_ONLY_WABA":
             number = registry.add_number(book, self._world.draws.source("number"), waba, None, asked.name)
             number.code_verification_status = "VERIFIED"
