@@ -123,19 +123,65 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
         settling = Settling(
             db, keyring, deliveries, lease_s=settings.send_lease, unknown_after_s=settings.unknown_after
         )
-        fetching = Fetching(
-            db,
-            keyring,
-            lines,
-            files,
-            lease_s=settings.delivery_lease,
-            ladder=settings.retry_ladder,
-            keep_days=settings.media_days,
-            origins=settings.meta_media_origins,
-        )
+        fetching = _fetch(settings, db, keyring, lines, files)
     sync = Sync(db, keyring, lines, deliveries)
     limits = Limits(db)
-    sending = Sending(
+    shelf = Shelf(db, files)
+    return Rooms(
+        db=db,
+        keyring=keyring,
+        keys=Keys(db, keyring),
+        limits=limits,
+        sync=sync,
+        sending=_send(settings, db, keyring, lines, sync, deliveries, limits),
+        receiving=Receiving(
+            db,
+            keyring,
+            deliveries,
+            lease_s=settings.delivery_lease,
+            works=roles.worker,
+            on_media=fetching.wake if fetching is not None else None,
+        ),
+        deliveries=deliveries,
+        settling=settling,
+        shelf=shelf,
+        uploads=Uploads(db, keyring, lines, files, shelf, keep_days=settings.media_days),
+        fetching=fetching,
+        rotation=Rotation(db, keyring, lines),
+        lines=lines,
+        onboarding=Onboarding(
+            db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url, settings.graph_urls
+        ),
+        parting=Parting(db, keyring, lines, deliveries),
+        requests=RequestLog(db, lines=settings.request_log != "off", bodies=settings.request_log == "bodies"),
+        feed=Feed(db),
+        handset=Handset(settings.simulator_url),
+    )
+
+
+def _fetch(settings: Settings, db: Database, keyring: Keyring, lines: Lines, files: Disk) -> Fetching:
+    return Fetching(
+        db,
+        keyring,
+        lines,
+        files,
+        lease_s=settings.delivery_lease,
+        ladder=settings.retry_ladder,
+        keep_days=settings.media_days,
+        origins=settings.meta_media_origins,
+    )
+
+
+def _send(
+    settings: Settings,
+    db: Database,
+    keyring: Keyring,
+    lines: Lines,
+    sync: Sync,
+    deliveries: Deliveries | None,
+    limits: Limits,
+) -> Sending:
+    return Sending(
         db,
         keyring,
         lines,
@@ -146,23 +192,3 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
         unknown_wait_s=settings.unknown_wait,
         otp_rates=settings.otp_per_recipient,
     )
-    receiving = Receiving(
-        db,
-        keyring,
-        deliveries,
-        lease_s=settings.delivery_lease,
-        works=roles.worker,
-        on_media=fetching.wake if fetching is not None else None,
-    )
-    shelf = Shelf(db, files)
-    uploads = Uploads(db, keyring, lines, files, shelf, keep_days=settings.media_days)
-    rotation = Rotation(db, keyring, lines)
-    onboarding = Onboarding(
-        db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url, settings.graph_urls
-    )
-    parting = Parting(db, keyring, lines, deliveries)
-    requests = RequestLog(db, lines=settings.request_log != "off", bodies=settings.request_log == "bodies")
-    return Rooms(
-        db, keyring, Keys(db, keyring), limits, sync, sending, receiving, deliveries, settling, shelf, uploads,
-        fetching, rotation, lines, onboarding, parting, requests, Feed(db), Handset(settings.simulator_url),
-    )  # fmt: skip

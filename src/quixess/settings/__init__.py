@@ -4,13 +4,16 @@ Every setting is `QUIXESS_` and the field's name in capitals. A secret may also 
 with `_FILE`. `quixess settings` lists them all.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import Any
+
+from quixess.settings import values
+from quixess.settings.values import Rate
+
+__all__ = ["PREFIX", "Rate", "Settings", "SettingsError", "read", "unknown", "variable"]
 
 PREFIX = "QUIXESS_"
 _READ_ELSEWHERE = {"QUIXESS_META_OPENAPI"}  # by the conformance tests
@@ -18,139 +21,6 @@ _READ_ELSEWHERE = {"QUIXESS_META_OPENAPI"}  # by the conformance tests
 
 class SettingsError(Exception):
     """A setting cannot be read; the text names the variable and the fix, never a secret's value."""
-
-
-class Rate(NamedTuple):
-    """At most so many in so many seconds; written such as 5/10m."""
-
-    most: int
-    seconds: int
-
-    def __str__(self) -> str:
-        for letter, span in (("d", 86_400), ("h", 3600), ("m", 60)):
-            if self.seconds % span == 0:
-                return f"{self.most}/{self.seconds // span}{letter}"
-        return f"{self.most}/{self.seconds}s"
-
-
-def _flag(text: str) -> bool:
-    return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise ValueError
-    return number
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not 0 < number < 1e9:
-        raise ValueError
-    return number
-
-
-def _days(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 36_500:
-        raise ValueError
-    return number
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _ports(text: str) -> tuple[int, ...]:
-    return () if text.lower() == "any" else tuple(_port(word) for word in _some_words(text))
-
-
-def _ladder(text: str) -> tuple[float, ...]:
-    return tuple(_positive(word) for word in _some_words(text))
-
-
-def _some_words(text: str) -> tuple[str, ...]:
-    """Refuse a list that is empty by mistake: no port would mean any port, no step no second attempt."""
-    if not (words := _words(text)):
-        raise ValueError
-    return words
-
-
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(word) for word in _words(text))
-
-
-def _rates(text: str) -> tuple[Rate, ...]:
-    if text.lower() == "off":
-        return ()
-    return tuple(_rate(word) for word in _some_words(text))
-
-
-def _rate(word: str) -> Rate:
-    match = re.fullmatch(r"([0-9]{1,7})/([0-9]{1,5})([smhd])", word)
-    if match is None:
-        raise ValueError
-    rate = Rate(int(match[1]), int(match[2]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[3]])
-    if not (1 <= rate.most <= 1_000_000 and 1 <= rate.seconds <= 31 * 86_400):
-        raise ValueError
-    return rate
-
-
-def _many(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 1_000_000:
-        raise ValueError
-    return number
-
-
-def _proxy_url(text: str) -> str:
-    parts = urlsplit(text)
-    extras = parts.path.strip("/") or parts.query or parts.fragment or ":" in unquote(parts.username or "")
-    if parts.scheme != "http" or not parts.port or not parts.hostname or extras or not re.fullmatch(r"[!-~]+", text):
-        raise ValueError
-    return text
-
-
-def _base_url(text: str) -> str:
-    parts = urlsplit(text)
-    extras = parts.query or parts.fragment or parts.username or parts.port == 0
-    if parts.scheme not in {"http", "https"} or not parts.hostname or extras or not re.fullmatch(r"[!-~]+", text):
-        raise ValueError
-    return text.rstrip("/")
-
-
-def _kept(text: str) -> str:
-    if text.lower() not in {"bodies", "lines", "off"}:
-        raise ValueError
-    return text.lower()
-
-
-def _base_urls(text: str) -> tuple[str, ...]:
-    return tuple(_base_url(word) for word in _words(text))
-
-
-def _origin(text: str) -> str:
-    url = _base_url(text)
-    if urlsplit(url).path:
-        raise ValueError
-    return url
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    return tuple(_origin(word) for word in _words(text))
-
-
-def _level(text: str) -> str:
-    if text.lower() not in {"debug", "info", "warning", "error"}:
-        raise ValueError
-    return text.lower()
-
-
-def _version(text: str) -> str:
-    if not re.fullmatch(r"v[0-9]+\.[0-9]+", text):
-        raise ValueError
-    return text
 
 
 def _setting(read: Callable[[str], Any], default: Any, expects: str, says: str, *, secret: bool = False) -> Any:
@@ -186,99 +56,99 @@ class Settings:
         secret=True,
     )
     host: str = _setting(str, "127.0.0.1", "an address", "where the gateway listens")
-    port: int = _setting(_port, 8800, "0-65535", "the gateway's port; 0 is any free one")
-    simulator_port: int = _setting(_port, 8801, "0-65535", "the simulator's port; 0 is any free one")
+    port: int = _setting(values.port, 8800, "0-65535", "the gateway's port; 0 is any free one")
+    simulator_port: int = _setting(values.port, 8801, "0-65535", "the simulator's port; 0 is any free one")
     simulator_url: str | None = _setting(
-        _base_url,
+        values.base_url,
         None,
         "http://host:port",
         "the simulated Meta whose phones the sandbox page shows, to brands that are connected to it",
     )
     public_url: str | None = _setting(
-        _base_url, None, "https://host[:port]", "where Meta reaches this gateway; webhooks are subscribed to it"
+        values.base_url, None, "https://host[:port]", "where Meta reaches this gateway; webhooks are subscribed to it"
     )
     allowed_hosts: tuple[str, ...] = _setting(
-        _words,
+        values.words,
         (),
         "names, comma-separated",
         "Host headers the gateway answers to; empty is any well-formed one",
     )
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
-        _networks, (), "CIDRs, comma-separated", "proxies whose X-Forwarded-For is believed"
+        values.networks, (), "CIDRs, comma-separated", "proxies whose X-Forwarded-For is believed"
     )
     otp_per_recipient: tuple[Rate, ...] = _setting(
-        _rates,
+        values.rates,
         (Rate(5, 600), Rate(20, 86_400)),
         "such as 5/10m,20/1d, or off",
         "how many codes all keys of a brand together may send to one number",
     )
     bad_keys_per_minute: int = _setting(
-        _many, 30, "1-1000000", "how many bad keys one address may show a process before it is told 429"
+        values.many, 30, "1-1000000", "how many bad keys one address may show a process before it is told 429"
     )
-    graph_version: str = _setting(_version, "v25.0", "vN.M", "the Graph API version to call")
+    graph_version: str = _setting(values.version, "v25.0", "vN.M", "the Graph API version to call")
     graph_urls: tuple[str, ...] = _setting(
-        _base_urls,
+        values.base_urls,
         (),
         "URLs, comma-separated",
         "Graph APIs beside Meta's that the management API may connect numbers by: simulators",
     )
     meta_media_origins: tuple[str, ...] = _setting(
-        _origins,
+        values.origins,
         (),
         "https://host[:port], comma-separated",
         "where beside Meta's hosts its files may lie, such as a simulator's media port; tokens are sent there",
     )
     send_timeout: float = _setting(
-        _positive, 10.0, "seconds", "how long a send waits for Meta's answer, connecting included"
+        values.positive, 10.0, "seconds", "how long a send waits for Meta's answer, connecting included"
     )
     send_lease: float = _setting(
-        _positive,
+        values.positive,
         30.0,
         "seconds",
         "how long a send may hold its Idempotency-Key; more than QUIXESS_SEND_TIMEOUT",
     )
     unknown_after: float = _setting(
-        _positive, 60.0, "seconds", "when a send without any sign of life is given up as outcome_unknown"
+        values.positive, 60.0, "seconds", "when a send without any sign of life is given up as outcome_unknown"
     )
     gap_after: float = _setting(
-        _positive,
+        values.positive,
         600.0,
         "seconds",
         "when a message of which no status came is looked up in Meta's message history",
     )
     unknown_wait: float = _setting(
-        _positive,
+        values.positive,
         3.0,
         "seconds",
         "how long a caller is held for Meta's status before a doubtful send answers 202",
     )
     delivery_timeout: float = _setting(
-        _positive, 15.0, "seconds", "how long a tenant's server may take to answer an event, body included"
+        values.positive, 15.0, "seconds", "how long a tenant's server may take to answer an event, body included"
     )
     delivery_lease: float = _setting(
-        _positive,
+        values.positive,
         30.0,
         "seconds",
         "how long one process may hold a delivery or a Meta body; more than QUIXESS_DELIVERY_TIMEOUT",
     )
     retry_ladder: tuple[float, ...] = _setting(
-        _ladder,
+        values.ladder,
         (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0, 21600.0),
         "seconds, comma-separated",
         "the waits between delivery attempts",
     )
-    webhook_http: bool = _setting(_flag, False, "1 or 0", "let tenants' endpoints use plain http")
+    webhook_http: bool = _setting(values.flag, False, "1 or 0", "let tenants' endpoints use plain http")
     webhook_ports: tuple[int, ...] = _setting(
-        _ports, (443, 8443), "ports, comma-separated, or any", "ports tenants' endpoints may use"
+        values.ports, (443, 8443), "ports, comma-separated, or any", "ports tenants' endpoints may use"
     )
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = _setting(
-        _networks, (), "CIDRs, comma-separated", "private networks tenants' endpoints may live in"
+        values.networks, (), "CIDRs, comma-separated", "private networks tenants' endpoints may live in"
     )
     webhook_private_answers: bool = _setting(
-        _flag, False, "1 or 0", "keep what servers in those networks answer, for tenants to read"
+        values.flag, False, "1 or 0", "keep what servers in those networks answer, for tenants to read"
     )
     egress_proxy_url: str | None = _setting(
-        _proxy_url,
+        values.proxy_url,
         None,
         "http://[user:password@]host:port",
         "the proxy that every delivery goes through",
@@ -291,20 +161,20 @@ class Settings:
         "where customers' files are kept, the same for every process; default: media in the data directory",
     )
     event_days: int = _setting(
-        _days, 30, "days", "how long events and their attempts are kept; what still waits then expires"
+        values.days, 30, "days", "how long events and their attempts are kept; what still waits then expires"
     )
-    intake_days: int = _setting(_days, 14, "days", "how long Meta's bodies are kept as they came")
-    message_days: int = _setting(_days, 400, "days", "how long messages and their statuses are kept")
-    media_days: int = _setting(_days, 90, "days", "how long customers' files are kept")
+    intake_days: int = _setting(values.days, 14, "days", "how long Meta's bodies are kept as they came")
+    message_days: int = _setting(values.days, 400, "days", "how long messages and their statuses are kept")
+    media_days: int = _setting(values.days, 90, "days", "how long customers' files are kept")
     request_log: str = _setting(
-        _kept,
+        values.kept,
         "bodies",
         "bodies, lines, off",
         "what is kept of each request to the API: with what was asked, without, none",
     )
-    request_days: int = _setting(_days, 7, "days", "how long the request log is kept")
-    log_level: str = _setting(_level, "info", "debug, info, warning, error", "what is logged")
-    log_json: bool = _setting(_flag, False, "1 or 0", "log JSON lines also to a terminal")
+    request_days: int = _setting(values.days, 7, "days", "how long the request log is kept")
+    log_level: str = _setting(values.level, "info", "debug, info, warning, error", "what is logged")
+    log_json: bool = _setting(values.flag, False, "1 or 0", "log JSON lines also to a terminal")
     fail_at: str | None = _setting(
         str, None, "name or name:count", "kill this process at a named step (crash tests only)"
     )
