@@ -9,7 +9,7 @@ from quixess.access import Keys, Scope
 from quixess.access.uses import Uses
 from quixess.cli import process
 from quixess.cli.rooms import Roles
-from quixess.database.core import Database, Tx
+from quixess.database.core import Database, Row, Tx
 from quixess.vault import Keyring
 from tests.database import outage
 from tests.world import World, building, eventually
@@ -47,14 +47,14 @@ async def test_a_minute_of_uses_is_one_write_and_the_last_one_is_kept_at_the_end
             for n in range(3)
         ]
     writes = 0
-    execute = Tx.execute
+    rows = Tx.rows
 
-    async def counted(tx: Tx, sql: str, *arguments: Any) -> str:
+    async def counted(tx: Tx, sql: str, *arguments: Any) -> list[Row]:
         nonlocal writes
-        writes += "last_used_at" in sql
-        return await execute(tx, sql, *arguments)
+        writes += "SET last_used_at" in sql
+        return await rows(tx, sql, *arguments)
 
-    monkeypatch.setattr(Tx, "execute", counted)
+    monkeypatch.setattr(Tx, "rows", counted)
     uses = Uses(db)
     for _ in range(100):
         for key in keys:

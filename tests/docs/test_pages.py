@@ -103,8 +103,8 @@ def test_every_command_that_a_page_names_exists() -> None:
     groups = {command.strip("`").split()[1] for command in _commands()}
 
     for page in pages.PAGES:
-        code = re.findall(r"(?:^|`|bin/)quixess ([a-z]+)(?: ([a-z]+))?", page.read_text(encoding="utf-8"), re.MULTILINE)
-        for name, under in code:
+        text = page.read_text(encoding="utf-8")
+        for name, under in re.findall(r"(?:^|`|bin/)quixess ([a-z]+)(?: ([a-z-]+))?", text, re.MULTILINE):
             assert name in groups, f"{page.name}: quixess {name}"
             if f"`quixess {name}`" not in _commands():
                 assert f"`quixess {name} {under}`" in _commands(), f"{page.name}: quixess {name} {under}"
