@@ -47,13 +47,16 @@ def dot(page: Page) -> Locator:
 
 
 async def bubble(visit: Any, message_id: UUID) -> str:
-    """Write a message as a page of a conversation will."""
+    """Write a message as the page of a conversation does.
+
+    Messages are put in order by the value of their digits: our ids in letters would stand in another one.
+    """
     async with visit.desk.db.reading(visit.brand_id) as tx:
         row = await tx.row("SELECT content FROM message WHERE brand_id = $1 AND id = $2", visit.brand_id, message_id)
     shown, text = ids.show("msg", message_id), json.loads(row["content"])["body"]
     return (
         '<hx-partial hx-target="#talk" hx-swap="upsert key:data-seq">'
-        f'<li id="{shown}" data-seq="{shown}">{text}</li></hx-partial>'
+        f'<li id="{shown}" data-seq="{message_id.int}">{text}</li></hx-partial>'
     )
 
 

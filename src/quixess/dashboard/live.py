@@ -4,7 +4,7 @@ A page names its topics in `{% set topics = "messages,events" %}`, one conversat
 frame come of them, all harmless when they come twice:
 
 - **push**: HTML for htmx, `<hx-partial hx-target="…" hx-swap="upsert …">…</hx-partial>`, of a topic whose page
-  registered how to write it (`@live.pushes("thread")`);
+  registered how to write it (`@live.pushes("thread")`); a sort key must be digits: browsers compare their value;
 - **invalidate**: the event `live-<topic>` (`live-messages`, `live-thread`), once a second at most: regions with the
   topic in `data-live` fetch themselves anew;
 - **count**: the event `badges`, with the numbers of the side bar as JSON.
