@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as bounds
 
 from quixess.database import embedded, migrate
 from quixess.database.core import Database
@@ -22,6 +24,9 @@ _ENV = "QUIXESS_TESTS_SERVER"
 _TEMPLATE = "quixess_template"
 _server: embedded.EmbeddedPostgres | None = None
 _folder: str | None = None
+
+bounds.register_profile("quixess", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # no test is timed
+bounds.load_profile("quixess")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -41,8 +41,10 @@ class Program:
         finally:
             os.close(writer)
         with os.fdopen(reader) as said:
-            async with asyncio.timeout(READY_S):
-                told = await asyncio.to_thread(said.readline)
+            reading = asyncio.create_task(asyncio.to_thread(said.readline))
+            if not (await asyncio.wait({reading}, timeout=READY_S))[0]:
+                self.process.kill()  # only its end ends the reading
+            told = await reading
         self.url = told.strip() or self.url
         return told.endswith("\n")
 

@@ -21,7 +21,7 @@ USED = "SELECT last_used_at FROM api_key WHERE name = 'test' AND last_used_at IS
 async def test_the_first_use_is_known_at_once_and_a_listing_shows_it(world: World) -> None:
     secret = await world.mint(Scope.SEND_OTP)
     assert await world.rows(USED) == []
-    assert (await world.call("GET", ME, key=secret)).json["last_used_at"] is None
+    assert (await world.call("GET", ME, key=secret)).status == 200
     await eventually(lambda: world.rows(USED))
     async with world.rooms.db.transaction() as tx:
         used = [key.last_used_at for key in await access.list_keys(tx, world.brand_id) if key.name == "test"]

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.api.replying import BUTTONS, CARD, LINK, flow, heard, interactive, listed, reply
+from tests.api.replying import BUTTONS, CARD, LINK, VIDEO, flow, heard, interactive, lay_files, listed, reply
 from tests.world import World
 
-MEDIA = "1003383421387256"
+MEDIA = VIDEO
 ACTION = "/interactive/action"
 
 
@@ -228,6 +228,7 @@ async def test_a_files_name_is_a_name_and_nothing_else(world: World) -> None:
 
 
 async def test_what_just_fits_is_sent(world: World) -> None:
+    await lay_files(world)
     await heard(world)
     for what, asked in FITTING.items():
         answer = await reply(world, asked)

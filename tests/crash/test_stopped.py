@@ -10,6 +10,8 @@ from tests.crash.processes import Site
 from tests.world import eventually
 
 pytestmark = pytest.mark.crash
+AT_REST = """SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+             AND state = 'active' AND pid <> pg_backend_pid())"""
 
 
 async def test_a_worker_that_slept_through_two_leases_acknowledges_nothing(site: Site) -> None:
@@ -46,6 +48,7 @@ async def test_a_gateway_that_slept_through_two_leases_with_metas_body_tells_it_
         await site.customer_says(f"number {number}")
     assert site.second.process is not None
     site.second.process.send_signal(signal.SIGSTOP)
+    await eventually(lambda: site.rows(AT_REST))  # what it had sent is still done by PostgreSQL
     held = await site.value("SELECT count(*) FROM delivery WHERE lease IS NOT NULL")
     until = await site.value("SELECT now() + interval '3 s'")
     await eventually(lambda: site.rows("SELECT 1 WHERE now() > $1", until))

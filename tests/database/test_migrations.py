@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from quixess.database import ids, migrate, partitions
-from quixess.database.core import Database
+from quixess.database.core import OWNER, Database
 from quixess.database.migrate import MigrationError
 from tests.database import rows
 
@@ -43,6 +43,20 @@ async def test_ten_that_start_at_once_migrate_once(empty: str) -> None:
     assert done[0] == sorted(done[0])
     assert done[0][0] == "0001_ground.sql"
     assert await migrate.run(empty) == []
+
+
+async def test_a_process_that_froze_with_the_lock_of_all_starts_loses_it(dsn: str, monkeypatch: Any) -> None:
+    monkeypatch.setitem(OWNER, "idle_session_timeout", "300")
+    db = await Database.open(dsn)
+
+    async with db.owner() as frozen:
+        await frozen.execute("SELECT pg_advisory_lock($1)", partitions._LOCK)
+        async with asyncio.timeout(20):
+            assert await migrate.run(dsn) == []
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+            await frozen.execute("SELECT 1")
+
+    await db.close()
 
 
 async def test_what_was_applied_is_written_down_once(owner: asyncpg.Connection, dsn: str) -> None:

@@ -46,6 +46,13 @@ _READER = _BY_INDEX | {
     "default_transaction_read_only": "on",
     "application_name": "quixess reader",
 }
+OWNER = {
+    # A process that is frozen, or behind a cut wire, holds locks that every start of another one waits for.
+    "idle_session_timeout": "20000",
+    "idle_in_transaction_session_timeout": "20000",
+    "application_name": "quixess owner",
+}
+"""Of the sessions that own the tables, and lock out others while they change them."""
 _LOST = (
     OSError,
     TimeoutError,
@@ -212,7 +219,7 @@ class Database:
     async def owner(self) -> AsyncIterator[asyncpg.Connection]:
         """Lend a connection of the tables' owner, for partitions. Opened anew each time."""
         try:
-            connection = await asyncpg.connect(self._dsn, statement_cache_size=0)
+            connection = await asyncpg.connect(self._dsn, statement_cache_size=0, server_settings=OWNER)
         except _LOST as error:
             raise _unavailable() from error
         try:

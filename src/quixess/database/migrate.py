@@ -5,6 +5,7 @@ from pathlib import Path
 import asyncpg
 
 from quixess.database import partitions
+from quixess.database.core import OWNER
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x51_58_4D_49_47  # one number for all Quixess processes of a database
@@ -40,7 +41,7 @@ async def run(dsn: str) -> list[str]:
 async def _connect(dsn: str) -> asyncpg.Connection:
     """Connect, or say what is wrong with the address without repeating it: a password may be in it."""
     try:
-        return await asyncpg.connect(dsn, statement_cache_size=0)
+        return await asyncpg.connect(dsn, statement_cache_size=0, server_settings=OWNER)
     except OSError as error:
         reason = error.strerror or "no answer"
     except asyncpg.PostgresError as error:
