@@ -3,7 +3,7 @@
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from quixess import access
@@ -105,6 +105,7 @@ def test_anything_else_is_read_as_a_refusal(text: str) -> None:
 
 
 @given(address=st.ip_addresses(), network=st.ip_addresses())
+@example(address=ip_address("::ffff:0:0"), network=ip_address("0.0.0.0"))
 def test_only_the_address_that_is_named_is_let_in(address: Address, network: Address) -> None:
     same = plain(address) == plain(network)
     assert lets("check_address", access.constrain(ip_allow=[str(network)]), address) == same

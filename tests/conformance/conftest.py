@@ -7,6 +7,9 @@ from tests.conformance import openapi
 from tests.conformance.openapi import OpenApi
 from tests.conformance.recording import Heard, recording
 from tests.simulator import driving
+from tests.simulator.conftest import receiver, simulator
+
+__all__ = ["heard", "meta_file", "receiver", "simulator"]
 
 
 @pytest.fixture
@@ -16,20 +19,6 @@ def meta_file() -> OpenApi:
     if found is None:
         pytest.skip(openapi.MISSING)
     return found
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[driving.Receiver]:
-    async with driving.receiving() as one:
-        yield one
-
-
-@pytest.fixture
-async def simulator(receiver: driving.Receiver) -> AsyncIterator[driving.Simulator]:
-    """A quick simulator whose webhooks go to `receiver`."""
-    async with driving.running(simulators.Options(settings=driving.QUICK)) as one:
-        await one.subscribe(receiver)
-        yield one
 
 
 @pytest.fixture

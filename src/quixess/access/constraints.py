@@ -83,8 +83,10 @@ def read(text: str) -> Constraints:
 
 
 def check_address(constraints: Constraints, address: Address | None) -> None:
-    """Let only the addresses of `ip_allow` in. Raises `ip_not_allowed`."""
+    """Let only the addresses of `ip_allow` in; an IPv4 address in IPv6's clothes is one. Raises `ip_not_allowed`."""
     allowed = constraints.ip_allow
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
     if allowed is not None and (address is None or not any(address in network for network in _networks(allowed))):
         raise QuixessError(
             "ip_not_allowed",
