@@ -37,7 +37,7 @@ endef
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup up test quick format docs check check-all chaos bench lock clean
+.PHONY: help setup up test quick format docs check check-all chaos bench wheel lock clean
 
 help: ## this list
 	@printf 'make $(BLUE)…$(OFF)\n'
@@ -75,13 +75,21 @@ check-all: check ## check, with the slow tests: before an issue is called done
 chaos: .venv/.dev-stamp ## kill gateways, workers and PostgreSQL at random under load (MINUTES=10; ARGS="--seed 7" dies the same)
 	@$(RUN) -m tests.chaos --minutes $(MINUTES) --kill-postgres $(ARGS)
 
-bench: .venv/.dev-stamp ## measure: CPU per operation and ratios against a limit program
+bench: .venv/.bench-stamp ## measure: CPU per operation, against the least possible and the usual stack (ARGS="send growth …")
 	@$(RUN) -m bench $(ARGS)
+
+wheel: .venv/.dev-stamp ## the package to install elsewhere: dist/*.whl and *.tar.gz, the same bytes from the same commit
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600) $(RUN) -m hatchling build
+	@printf 'Install it anywhere, without Node: pip install %s\n' dist/*.whl
 
 lock: .venv/bin/python ## write requirements/*.txt anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(RUN) -m uv --version >/dev/null 2>&1 || $(PIP) install uv
 	$(LOCK) -o requirements/run.txt
+	$(subst pyproject.toml,--group node,$(LOCK)) -o requirements/node.txt
+	$(subst pyproject.toml,--group build,$(LOCK)) -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) --group dev -o requirements/dev.txt
+	$(LOCK) --group dev --group bench -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## remove caches and build results; keeps .venv and the data in .quixess
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist
@@ -103,9 +111,13 @@ TESTS := -m 'not slow'
 	@$(PIP) install --root-user-action=ignore --no-deps --no-build-isolation -e .
 	@touch .venv/.run-stamp $@
 
+.venv/.bench-stamp: requirements/bench.txt .venv/.dev-stamp
+	@$(PIP) install --root-user-action=ignore --require-hashes -r requirements/bench.txt
+	@touch $@
+
 # What pages load and others wrote comes from npm. Without it the pages are plain, and the next make tries again.
-$(VENDOR): package-lock.json hatch_build.py | .venv/bin/python
-	@printf 'Fetching the browser files of the dashboard: once, about 2 s …\n'
+$(VENDOR): package-lock.json hatch_build.py requirements/node.txt | .venv/bin/python
+	@printf 'Fetching the browser files of the dashboard: once, some seconds …\n'
 	@$(RUN) hatch_build.py || printf '$(BOLD)Going on without them:$(OFF) pages work and look plain until then.\n'
 
 .venv/bin/python:

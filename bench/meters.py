@@ -1,7 +1,7 @@
 """Meters: CPU seconds of process trees and of the whole machine, from Linux' /proc."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,12 @@ class Reading:
         return Reading(used, self.busy - before.busy, self.total - before.total)
 
 
-def read(trees: Mapping[str, int]) -> Reading:
-    """Read the meters of these process trees, each given by the pid of its root."""
+def read(trees: Mapping[str, int | Sequence[int]]) -> Reading:
+    """Read the meters of these process trees, each given by the pid of its root; several under one name are added."""
     stats = _stats()
     busy, total = _machine()
-    return Reading({name: _tree(pid, stats) for name, pid in trees.items()}, busy, total)
+    roots = {name: [found] if isinstance(found, int) else found for name, found in trees.items()}
+    return Reading({name: sum(_tree(pid, stats) for pid in pids) for name, pids in roots.items()}, busy, total)
 
 
 def _stats() -> dict[int, list[int]]:

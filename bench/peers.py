@@ -1,7 +1,7 @@
 """The other ends of the wire, as cheap as Python can be: a fake Meta that takes everything, a sink that counts.
 
 Neither is the simulator: they check nothing and answer at once, so that what is measured is the gateway. Each runs
-as a process of its own (`python -m bench.peers meta|sink|late PORTS`), says its ports in a line of JSON, and answers
+as a process of its own (`python -m bench.peers meta|sink|late PORTS [ADDRESS]`), says its ports in a line of JSON, and answers
 every line on its input with a line of JSON: what it has got since the last one. `late` is a sink that answers
 `late_s` seconds later, as the last line said.
 """
@@ -136,12 +136,15 @@ class Sink:
 
 
 async def listen(
-    answer: Callable[[bytes, dict[bytes, bytes], bytes], bytes], ports: int, pace: Callable[[], float] | None = None
+    answer: Callable[[bytes, dict[bytes, bytes], bytes], bytes],
+    ports: int,
+    pace: Callable[[], float] | None = None,
+    address: str = "127.0.0.1",
 ) -> list[asyncio.Server]:
-    """Listen on so many free ports of this machine."""
+    """Listen on so many free ports of an address of this machine."""
     loop = asyncio.get_running_loop()
     made = (lambda: Exchange(answer)) if pace is None else (lambda: Late(answer, pace))
-    return [await loop.create_server(made, "127.0.0.1", 0) for _ in range(ports)]
+    return [await loop.create_server(made, address, 0) for _ in range(ports)]
 
 
 def ports_of(servers: list[asyncio.Server]) -> list[int]:
@@ -161,10 +164,10 @@ def say(what: dict[str, Any]) -> None:
     print(json.dumps(what), flush=True)
 
 
-async def _run(role: str, ports: int) -> None:
+async def _run(role: str, ports: int, address: str = "127.0.0.1") -> None:
     peer = Meta() if role == "meta" else Sink()
     late_s = 0.0
-    servers = await listen(peer.answer, ports, (lambda: late_s) if role == "late" else None)
+    servers = await listen(peer.answer, ports, (lambda: late_s) if role == "late" else None, address)
     say({"ports": ports_of(servers)})
     asked = await orders()
     while line := await asked.readline():
@@ -175,4 +178,4 @@ async def _run(role: str, ports: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_run(sys.argv[1], int(sys.argv[2])))
+    uvloop.run(_run(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -68,11 +68,15 @@ class Measured:
     url: str
 
     @classmethod
-    def start(cls, command: list[str], env: Mapping[str, str]) -> Self:
-        """Run a module with its arguments, FD among them for the pipe to write the URL to, and wait for that."""
+    def start(cls, command: list[str], env: Mapping[str, str], within: Sequence[str] = ()) -> Self:
+        """Run a module with its arguments, FD among them for the pipe to write the URL to, and wait for that.
+
+        `within` is a command that runs another one, somewhere else.
+        """
         read, write = os.pipe()
         words = [str(write) if word == "FD" else word for word in command]
-        process = subprocess.Popen([sys.executable, "-m", *words], env=env, pass_fds=[write], cwd=_ROOT)
+        command = [*within, sys.executable, "-m", *words]
+        process = subprocess.Popen(command, env=env, pass_fds=[write], cwd=_ROOT)
         os.close(write)
         with os.fdopen(read) as ready:
             url = ready.readline()

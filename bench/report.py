@@ -67,21 +67,22 @@ def table(title: str, rounds: Sequence[Round], goal: Goal | None = None) -> str:
     return "\n".join([*lines, _around(rounds), ""])
 
 
-def against_limit(ours: Sequence[Round], limit: Sequence[Round]) -> str:
-    """Write what the limit program needed in the same run, and how many times that Quixess needs."""
-    return f"{table('  the limit program', limit).rstrip()}\n  Quixess needs {_ratios(ours, limit)}\n"
+def against(name: str, ours: Sequence[Round], theirs: Sequence[Round]) -> str:
+    """Write what another program needed in the same run, and how many times that Quixess needs."""
+    return f"{table(f'  {name}', theirs).rstrip()}\n  Quixess needs {_ratios(ours, theirs)}\n"
 
 
-def _ratios(ours: Sequence[Round], limit: Sequence[Round]) -> str:
+def _ratios(ours: Sequence[Round], theirs: Sequence[Round]) -> str:
     cpu = [
-        f"{_median(ours, name) / _median(limit, name):.1f} times its {says}"
+        f"{median(ours, name) / median(theirs, name):.2g} times its {says}"
         for name, says in (("gateway_us", "CPU in the gateway"), ("postgres_us", "CPU in PostgreSQL"))
     ]
-    share = _median(ours, "per_second") / _median(limit, "per_second")
+    share = median(ours, "per_second") / median(theirs, "per_second")
     return f"{' and '.join(cpu)}, and does {share:.0%} of its operations per second."
 
 
-def _median(rounds: Sequence[Round], name: str) -> float:
+def median(rounds: Sequence[Round], name: str) -> float:
+    """Give the median of a number of these rounds."""
     values: list[float] = [getattr(one, name) for one in rounds]
     return statistics.median(values)
 
@@ -101,8 +102,8 @@ def _column(name: str, head: str, digits: int, rounds: Sequence[Round], goal: Go
 
 def _around(rounds: Sequence[Round]) -> str:
     return (
-        f"  around it: {_median(rounds, 'around_us'):.0f} µs an operation for load and other ends; machine busy "
-        f"{_median(rounds, 'busy'):.0%}, strangers {max(one.strangers for one in rounds):.0%} at most"
+        f"  around it: {median(rounds, 'around_us'):.0f} µs an operation for load and other ends; machine busy "
+        f"{median(rounds, 'busy'):.0%}, strangers {max(one.strangers for one in rounds):.0%} at most"
     )
 
 

@@ -19,17 +19,19 @@ _ALONE = 300
 class Course:
     """What every round of one measurement has in common.
 
-    `facts` are those of the kind in bench.traffic. `settle` returns when the process has nothing left to do.
+    `facts` are those of the kind in bench.traffic. `settle` returns when the process has nothing left to do. `expects`
+    is the status that all answers must have. Connections take turns with several ports.
     `answered` and `samples` add up over the rounds.
     """
 
     generator: Peer
     read: Callable[[], Reading]
-    port: int
+    port: int | list[int]
     kind: str
     facts: dict[str, Any]
     awaits: bool = False
     settle: Callable[[], None] = lambda: None
+    expects: str = "200"
     answered: int = 0
     samples: list[dict[str, Any]] = field(default_factory=list)
     _next: int = 0
@@ -53,24 +55,20 @@ class Course:
         self.settle()
         used = self.read().since(before)
         self._note(said)
-        return report.measured(said["answers"]["200"], said["seconds"], used, said["latencies"])
+        return report.measured(said["answers"][self.expects], said["seconds"], used, said["latencies"])
 
     def _note(self, said: dict[str, Any]) -> None:
         self._next = said["next"]
         self.samples += said["sink"]["samples"]
-        bad = {status: many for status, many in said["answers"].items() if status != "200"}
+        bad = {status: many for status, many in said["answers"].items() if status != self.expects}
         if bad or not said["answers"]:
-            raise BenchError(f"Not all answers were 200: {bad}; the first was {said['first_bad']}")
-        self.answered += said["answers"]["200"]
+            raise BenchError(f"Not all answers were {self.expects}: {bad}; the first was {said['first_bad']}")
+        self.answered += said["answers"][self.expects]
 
 
-def compare(course: Course, limit: Course, *, connections: int, seconds: float) -> tuple[list[Round], list[Round]]:
-    """Run the rounds of a course and of the limit program in turn, so that both see the same machine."""
-    for one in (course, limit):
+def compare(*courses: Course, connections: int, seconds: float) -> list[list[Round]]:
+    """Run the rounds of several courses in turn, so that all see the same machine; gives the rounds of each."""
+    for one in courses:
         one.once(connections=connections, seconds=_WARM_UP_S)
-    pairs = [
-        (course.once(connections=connections, seconds=seconds), limit.once(connections=connections, seconds=seconds))
-        for _ in range(ROUNDS)
-    ]
-    ours, least = zip(*pairs, strict=True)
-    return list(ours), list(least)
+    turns = [[one.once(connections=connections, seconds=seconds) for one in courses] for _ in range(ROUNDS)]
+    return [list(rounds) for rounds in zip(*turns, strict=True)]

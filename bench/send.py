@@ -1,6 +1,6 @@
 """Codes, templates and replies, each with a new Idempotency-Key, to a Meta that answers at once."""
 
-from bench import report, rig, rounds, tables, tenants
+from bench import rig, rounds, tables, tenants
 from bench.processes import BenchError
 from bench.report import Goal
 from bench.rig import Rig
@@ -13,32 +13,32 @@ _OPEN = "UPDATE conversation SET last_inbound_at = now(), window_until = now() +
 
 
 def run(at: Rig) -> None:
-    """Measure codes to people known already, with the limit program beside it, to new ones, and one at a time.
+    """Measure codes to people known already, the limit program and the usual stack beside it; to new ones; singly.
 
     Then templates and, in open windows, replies to people known.
     """
     dsn = at.database("bench_send")
     meta, generator = at.peer("bench.peers", "meta", "1"), at.peer("bench.load")
     tenant = tenants.make(dsn, at.keyring, "Bordercart", "http://127.0.0.1:9/", rig.graph_url(meta))
-    gateway, least = at.quixess(dsn, "serve", "--work"), at.limit("bench_send_limit", meta, tenant.key)
+    gateway = at.quixess(dsn, "serve", "--work")
+    others = at.limit("bench_send_limit", meta, tenant.key), at.usual("bench_send_usual", meta, tenant.key)
     ends = {"meta": meta.pid, "load": generator.pid}
     facts = {"host": f"127.0.0.1:{gateway.port}", "key": tenant.key, "people": _KNOWN}
     course = Course(generator, at.meters(measured=gateway.pid, **ends), gateway.port, "otp", facts)
-    limit = Course(generator, at.meters(measured=least.pid, **ends), least.port, "otp", facts)
-    ours, floor = rounds.compare(course, limit, connections=_CONNECTIONS, seconds=_SECONDS)
-    print(report.table("send/otp, people known", ours, GOAL))
-    print(report.against_limit(ours, floor))
-    least.stop()
-    new = Course(generator, course.read, gateway.port, "otp", facts | {"people": _NEW}, _next=_NEW // 2)
-    print(report.table("send/otp, people new", new.run(connections=_CONNECTIONS, seconds=_SECONDS), GOAL))
-    print(report.table("send/otp, 1 at a time", course.alone()))
-    tables.ask(dsn, _OPEN)
-    others = [Course(generator, course.read, gateway.port, kind, facts) for kind in ("template", "reply")]
+    beside = [Course(generator, at.meters(measured=one.pid, **ends), one.port, "otp", facts) for one in others]
+    ours, floor, usual = rounds.compare(course, *beside, connections=_CONNECTIONS, seconds=_SECONDS)
+    at.tell("send/otp, people known", ours, GOAL, limit=floor, usual=usual)
     for one in others:
-        rows = one.run(connections=_CONNECTIONS, seconds=_SECONDS)
-        print(report.table(f"send/{one.kind}, people known", rows))
+        one.stop()
+    new = Course(generator, course.read, gateway.port, "otp", facts | {"people": _NEW}, _next=_NEW // 2)
+    at.tell("send/otp, people new", new.run(connections=_CONNECTIONS, seconds=_SECONDS), GOAL)
+    at.tell("send/otp, 1 at a time", course.alone())
+    tables.ask(dsn, _OPEN)
+    further = [Course(generator, course.read, gateway.port, kind, facts) for kind in ("template", "reply")]
+    for kind in further:
+        at.tell(f"send/{kind.kind}, people known", kind.run(connections=_CONNECTIONS, seconds=_SECONDS))
     gateway.stop()
-    _check(dsn, sum(one.answered for one in (course, new, *others)))
+    _check(dsn, sum(one.answered for one in (course, new, *further)))
 
 
 def _check(dsn: str, answered: int) -> None:

@@ -95,7 +95,34 @@ def webhook(*, host: str, app_id: str, app_secret: str, waba_id: str, phone_numb
     return write
 
 
-KINDS: dict[str, Callable[..., Write]] = {"otp": otp, "template": template, "reply": reply, "webhook": webhook}
+def get(*, host: str, key: str, paths: list[str]) -> Write:
+    """Read: these paths below the prefix of the API, in turn."""
+    return _plain("GET", host, key, paths)
+
+
+def post(*, host: str, key: str, paths: list[str]) -> Write:
+    """Ask for something by its address alone: these paths, in turn."""
+    return _plain("POST", host, key, paths)
+
+
+def _plain(method: str, host: str, key: str, paths: list[str]) -> Write:
+    tail = f" HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench\r\nAccept: */*\r\nX-API-Key: {key}\r\n"
+    tail += "\r\n" if method == "GET" else "Content-Length: 0\r\n\r\n"
+
+    def write(number: int, _line: int) -> bytes:
+        return f"{method} /api/v1/whatsapp/external{paths[number % len(paths)]}{tail}".encode()
+
+    return write
+
+
+KINDS: dict[str, Callable[..., Write]] = {
+    "otp": otp,
+    "template": template,
+    "reply": reply,
+    "webhook": webhook,
+    "get": get,
+    "post": post,
+}
 
 
 def writer(kind: str, facts: dict[str, Any]) -> Write:

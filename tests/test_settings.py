@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from quixess import settings
-from quixess.settings import Rate, Settings, SettingsError
+from quixess.settings import Address, Rate, Settings, SettingsError
 from tests.cli.shell import Shell
 
 READ: dict[str, tuple[str, Any]] = {
@@ -18,6 +18,9 @@ READ: dict[str, tuple[str, Any]] = {
     "QUIXESS_KEYRING": ('{"keys": {}}', '{"keys": {}}'),
     "QUIXESS_HOST": ("0.0.0.0", "0.0.0.0"),
     "QUIXESS_PORT": ("9000", 9000),
+    "QUIXESS_METRICS_ADDRESS": ("[::1]:9100", Address("::1", 9100)),
+    "QUIXESS_TRACES": ("true", True),
+    "QUIXESS_STOP_DELAY": ("2.5", 2.5),
     "QUIXESS_SIMULATOR_PORT": ("0", 0),
     "QUIXESS_SIMULATOR_URL": ("http://sim:8801/", "http://sim:8801"),
     "QUIXESS_PUBLIC_URL": ("https://wa.example.com/", "https://wa.example.com"),
@@ -58,6 +61,18 @@ READ: dict[str, tuple[str, Any]] = {
 SECRETS = ("QUIXESS_DATABASE_URL", "QUIXESS_KEYRING", "QUIXESS_EGRESS_PROXY_URL")
 BAD = {
     "QUIXESS_PORT": ("-1", "65536", "http", "8800.0"),
+    "QUIXESS_METRICS_ADDRESS": (
+        "8802",
+        ":8802",
+        "127.0.0.1",
+        "127.0.0.1:70000",
+        "::1:8802",
+        "[x]:1",
+        "http://a:1",
+        "a/b:1",
+    ),
+    "QUIXESS_TRACES": ("otlp",),
+    "QUIXESS_STOP_DELAY": ("-1", "301", "soon", "nan"),
     "QUIXESS_SIMULATOR_PORT": ("99999", "any"),
     "QUIXESS_SIMULATOR_URL": ("sim", "http"),
     "QUIXESS_TRUSTED_PROXIES": ("10.0.0.1/8", "proxy", "any"),

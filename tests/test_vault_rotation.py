@@ -67,6 +67,11 @@ async def fill(world: World) -> None:
     ):
         value = ring.seal(b"{}" if column == "headers" else b"whsec_AAAA", Place(table, bound, str(row), brand))
         await world.rows(f"UPDATE {table} SET {column} = $1 WHERE id::text = $2", value, str(row))
+    await world.rows(
+        "INSERT INTO sandbox (brand_id, key_id, secret) SELECT $1, id, $2 FROM api_key LIMIT 1",
+        world.brand_id,
+        ring.seal(b"qxs_AAAA", Place("sandbox", "secret", str(world.brand_id), world.brand_id)),
+    )
 
 
 async def endpoint_of(world: World) -> Any:
@@ -88,20 +93,20 @@ async def test_a_rotation_wraps_everything_and_the_old_key_opens_nothing_any_mor
     await fill(world)
     before = await sealed.check(world.rooms.db, old)
     assert before.shut == ()
-    assert before.under.total() == 10
+    assert before.under.total() == 11
 
     ring = rotated(path)
-    assert await sealed.reseal(world.rooms.db, ring) == (10, ())
+    assert await sealed.reseal(world.rooms.db, ring) == (11, ())
     assert await sealed.reseal(world.rooms.db, ring) == (0, ())
 
     after = await sealed.check(world.rooms.db, Keyring.read(path))
     assert after.shut == ()
-    assert after.under == {ring.leading: 10}
+    assert after.under == {ring.leading: 11}
     vault.drop(path, list(old.keys))
     await connections.check_keyring(world.rooms.db, Keyring.loads(text_of(path)))
     with pytest.raises(VaultError, match="does not hold"):
         await connections.check_keyring(world.rooms.db, old)
-    assert len((await sealed.check(world.rooms.db, old)).shut) == 10
+    assert len((await sealed.check(world.rooms.db, old)).shut) == 11
 
 
 async def test_running_gateways_and_workers_follow_the_file_through_all_of_it(world: World, path: Path) -> None:
@@ -133,15 +138,15 @@ async def test_one_that_is_ended_in_the_middle_goes_on_where_it_was(world: World
             await sealed.reseal(world.rooms.db, ring)
             now = 0
         left = now
-    assert (await sealed.check(world.rooms.db, ring)).under == {ring.leading: 10}
+    assert (await sealed.check(world.rooms.db, ring)).under == {ring.leading: 11}
 
 
 async def test_two_at_once_do_no_harm(world: World, path: Path) -> None:
     await fill(world)
     ring = rotated(path)
     ends = await asyncio.gather(*(sealed.reseal(world.rooms.db, ring) for _ in range(4)))
-    assert sum(done for done, _ in ends) == 10
-    assert (await sealed.check(world.rooms.db, ring)).under == {ring.leading: 10}
+    assert sum(done for done, _ in ends) == 11
+    assert (await sealed.check(world.rooms.db, ring)).under == {ring.leading: 11}
 
 
 async def test_a_value_that_does_not_open_is_named_and_left_alone(world: World, path: Path) -> None:

@@ -22,6 +22,7 @@ from quixess import access, connections, simulator, templates
 from quixess.access import Scope
 from quixess.cli import process
 from quixess.cli.rooms import Roles, Rooms
+from quixess.cli.watching import Probes
 from quixess.connections import Facts, Lines
 from quixess.events import directory
 from quixess.settings import Rate, Settings
@@ -80,6 +81,7 @@ class World:
     connection_id: UUID
     key: str
     endpoint_secret: str
+    probes: Probes | None = None
 
     async def call(
         self,
@@ -264,4 +266,5 @@ async def building(
             connection_id=connection_id,
             key=key,
             endpoint_secret=endpoint.secrets[0],
+            probes=running.probes,
         )

@@ -29,6 +29,7 @@ from quixess.media.uploading import Uploads
 from quixess.messages.receiving import Receiving
 from quixess.messages.sending import Sending
 from quixess.onboarding import Onboarding, Parting
+from quixess.probes import Readiness, Requests, Watch
 from quixess.requests import RequestLog
 from quixess.sandbox import Handset
 from quixess.settings import Settings
@@ -58,8 +59,8 @@ class Rooms:
     policy: Policy
 
 
-def build(settings: Settings, rooms: Rooms) -> ASGIApp:
-    """Build the application over rooms that are already open."""
+def build(settings: Settings, rooms: Rooms, asked: Requests, readiness: Readiness) -> ASGIApp:
+    """Build the application over rooms that are already open. What passes is counted in `asked`."""
     peers, strikes = Peers(settings.trusted_proxies), Strikes(settings.bad_keys_per_minute)
     examination = Examination(rooms.db, rooms.keyring, rooms.lines, settings.public_url)
     pages = _pages(settings, rooms, peers, examination)
@@ -75,7 +76,7 @@ def build(settings: Settings, rooms: Rooms) -> ASGIApp:
     )
     doors.router.redirect_slashes = False  # such a redirect would be built from the Host header
     allowed = frozenset(host.lower() for host in settings.allowed_hosts) or None
-    return edge.Edge(doors, allowed_hosts=allowed)
+    return Watch(edge.Edge(doors, allowed_hosts=allowed), doors.routes, asked, readiness)
 
 
 def _external(rooms: Rooms, peers: Peers, strikes: Strikes) -> api.Rooms:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
 from quixess.database.batching import Batcher
 from quixess.database.core import Database, Tx
@@ -163,6 +164,11 @@ class Limits:
         self._db = db
         self._taking: Batcher[Sequence[Want], Verdict] = Batcher(self._take, lanes=1)
         self._giving: Batcher[Sequence[Want], None] = Batcher(self._give, lanes=1)
+
+    @property
+    def batchers(self) -> dict[str, Batcher[Any, Any]]:
+        """What is batched here."""
+        return {"limits": self._taking}
 
     async def take(self, wants: Sequence[Want]) -> Verdict:
         """Take one row's tokens, in a transaction of its own."""

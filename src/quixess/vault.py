@@ -194,12 +194,19 @@ def read_or_make(path: Path) -> Keyring:
         return Keyring.read(path)
     except FileNotFoundError:
         pass
+    with suppress(FileExistsError):  # two processes make one at once: both use the first
+        create(path)
+    return Keyring.read(path)
+
+
+def create(path: Path) -> None:
+    """Make a keyring file (mode 600). Raises FileExistsError where there is one: nothing opens what that one sealed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with _draft(path, Keyring.make()) as draft:
-        with suppress(FileExistsError):  # two processes make one at once: both use the first
+        try:
             path.hardlink_to(draft)
-        _sync_folder(path)
-    return Keyring.read(path)
+        finally:
+            _sync_folder(path)
 
 
 def add_standby(path: Path) -> Keyring:

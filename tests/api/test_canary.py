@@ -1,7 +1,7 @@
 """A one-time code rests nowhere even when the process that had it is killed, and no page of ours shows it afterwards.
 
-What becomes of a code while all goes on living is told in test_otp_secrecy.py. There are no metrics and no traces yet;
-whoever adds them adds them here.
+What becomes of a code while all goes on living is told in test_otp_secrecy.py. The processes show their numbers and
+send their spans here, so that those are looked through too.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from tests.crash.processes import Site, site_over
 from tests.hostile import asking
 from tests.hostile.test_keys import OWN
 from tests.messages import hooks
-from tests.world import OTP, PHONE, Answer, World, eventually
+from tests.world import OTP, PHONE, Answer, Receiver, World, eventually, free_port, serving
 
 TEMPLATE = OTP.removesuffix("otp") + "template"
 PARAMETERS = [{"type": "text", "text": CANARY}]
@@ -46,9 +46,25 @@ STEPS = ("send.in_claim", "send.after_claim", "send.after_meta", "send.after_set
 
 
 @pytest.fixture
-async def site(dsn: str, tmp_path: Path) -> AsyncIterator[Site]:
+async def spans() -> AsyncIterator[Receiver]:
+    """What the processes tell of their traces."""
+    receiver = Receiver()
+    async with serving(receiver.take, "/v1/traces") as url:
+        receiver.url = url
+        yield receiver
+
+
+@pytest.fixture
+async def site(dsn: str, tmp_path: Path, spans: Receiver) -> AsyncIterator[Site]:
     """Processes that write down everything they can."""
-    talkative = {"QUIXESS_LOG_LEVEL": "debug", "QUIXESS_LOG_JSON": "1"}
+    talkative = {
+        "QUIXESS_LOG_LEVEL": "debug",
+        "QUIXESS_LOG_JSON": "1",
+        "QUIXESS_METRICS_ADDRESS": f"127.0.0.1:{free_port()}",
+        "QUIXESS_TRACES": "1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": spans.url,
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+    }
     async with site_over(dsn, tmp_path, settings=talkative) as one:
         yield one
 
@@ -66,7 +82,7 @@ async def send(site: Site, way: str, key: str) -> Answer | None:
 
 @pytest.mark.crash
 @pytest.mark.parametrize("way", [*list(BODIES)[:2], pytest.param("template, by components", marks=pytest.mark.slow)])
-async def test_a_code_rests_nowhere_though_we_are_killed_at_every_step(site: Site, way: str) -> None:
+async def test_a_code_rests_nowhere_though_we_are_killed_at_every_step(site: Site, spans: Receiver, way: str) -> None:
     for step in STEPS:
         await site.open(fail_at=step)
         assert await send(site, way, step) is None
@@ -76,7 +92,7 @@ async def test_a_code_rests_nowhere_though_we_are_killed_at_every_step(site: Sit
     await eventually(lambda: site.receiver.of_type("message.delivered"))
     await hooks.rest(as_world(site))
     chat = await site.meta.lever(f"phones/{PHONE[1:]}/messages")
-    pages = await every_page(site)
+    pages = [*await every_page(site), await numbers(site)]
     await site.first.stop()
 
     assert CANARY in str(chat)  # the code was on the phone, so it could have been anywhere
@@ -87,6 +103,9 @@ async def test_a_code_rests_nowhere_though_we_are_killed_at_every_step(site: Sit
         secrecy.assert_unseen(answer.body.decode("latin-1") + str(answer.headers))
     for headers, body in site.receiver.got:
         secrecy.assert_unseen(str(headers) + body.decode())
+    assert b"send at Meta" in b"".join(body for _, body in spans.got)
+    for _, body in spans.got:
+        secrecy.assert_unseen(body.decode("latin-1"))
 
 
 async def every_page(site: Site) -> list[Answer]:
@@ -105,6 +124,14 @@ async def every_page(site: Site) -> list[Answer]:
                 answers.append(await dataclasses.replace(one, query={"include": "payload"}).of(world))
     assert {answer.status for answer in answers} <= {200, 404}, answers
     return answers + [await world.call("GET", page, key="") for page in ("/docs", "/docs/errors", "/openapi.json")]
+
+
+async def numbers(site: Site) -> Answer:
+    """Read what the process shows of itself."""
+    async with site.http.get(f"http://{site.first.env['QUIXESS_METRICS_ADDRESS']}/metrics") as got:
+        answer = Answer(got.status, got.headers, await got.read())
+    assert b'quixess_meta_sends_total{outcome="accepted"}' in answer.body
+    return answer
 
 
 def as_world(site: Site) -> World:

@@ -34,9 +34,21 @@ def _plan() -> Plan:
     parser.add_argument("--operations", type=float, default=50.0, help="sends and texts a second (50)")
     parser.add_argument("--pause", type=float, nargs=2, default=(1.0, 5.0), help="seconds between deaths (1 5)")
     parser.add_argument("--kill-postgres", action="store_true", help="stop PostgreSQL at once every 10 to 15 s, too")
+    parser.add_argument(
+        "--everything",
+        action="store_true",
+        help="that, and processes that freeze past their leases, clocks that step, a full disk, a rough Meta",
+    )
     asked = parser.parse_args()
     pause = (asked.pause[0], asked.pause[1])
-    return Plan(60 * asked.minutes, asked.seed, asked.operations, pause, kill_postgres=asked.kill_postgres)
+    return Plan(
+        60 * asked.minutes,
+        asked.seed,
+        asked.operations,
+        pause,
+        kill_postgres=asked.kill_postgres or asked.everything,
+        mishaps=asked.everything,
+    )
 
 
 def _teller(plan: Plan) -> Callable[[Progress], None]:
@@ -66,7 +78,8 @@ def _report(of: Verdict) -> str:
         ("POSTs the good tenant took", f"{of.delivered}"),
         ("repeats", f"{of.repeats}, at most {of.bound} were on their way (and {of.refused} not taken at first)"),
         ("longest time without a POST", f"{of.gap_s:.1f} s"),
-        ("killed", kills or "nobody"),
+        ("what happened", kills or "nothing"),
+        *([("left out", of.left_out)] if of.left_out else []),
         ("largest process", f"{of.memory:.0f} of {MOST_MEMORY_MB} MiB, {of.files} of {MOST_FILES} open files"),
         *((f"the tenant that {manner}", said) for manner, said in of.rogues.items()),
         ("lost", _paint("bad" if of.lost else "good", str(of.lost))),

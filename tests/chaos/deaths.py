@@ -74,7 +74,11 @@ class Kept:
 
 @dataclass
 class Reaper:
-    """Kills processes at random, and PostgreSQL if it may, and notes what each death can have cost."""
+    """Kills processes at random, and PostgreSQL if it may, and notes what each death can have cost.
+
+    `ahead_s` tells how far ahead PostgreSQL's clock was at least since a true time; `of_server` is held by whoever does
+    something to the server.
+    """
 
     site: Site
     kept: list[Kept]
@@ -82,7 +86,9 @@ class Reaper:
     endpoint_id: UUID
     dice: random.Random
     posts: list[Post]
+    ahead_s: Callable[[float], float] = lambda _: 0.0
     deaths: list[Death] = field(default_factory=list)
+    of_server: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def kill_on(self, pause: tuple[float, float]) -> None:
         """Kill one process, or two at once, again and again; the pause between is seconds from-to."""
@@ -96,16 +102,16 @@ class Reaper:
     async def _kill(self, victim: Kept) -> None:
         at = time.time()
         pid = await victim.kill()
-        bound = await self._unfinished_since(at) if victim.kind == "worker" else 0
+        bound = await self.unfinished_since(at) if victim.kind == "worker" else 0
         self.deaths.append(Death(victim.kind, pid, at, at, bound))
 
-    async def _unfinished_since(self, at: float) -> int:
+    async def unfinished_since(self, at: float) -> int:
         """Count what was on its way at that moment: what is leased yet, and what has ended since."""
         found = await self._ask(
             """SELECT (SELECT count(*) FROM delivery WHERE endpoint_id = $1 AND lease IS NOT NULL)
                     + (SELECT count(*) FROM outcome WHERE endpoint_id = $1 AND ended_at >= to_timestamp($2))""",
             self.endpoint_id,
-            at,
+            at + self.ahead_s(at),
         )
         return int(found)
 
@@ -113,7 +119,8 @@ class Reaper:
         """Stop PostgreSQL at once, as `pg_ctl stop -m immediate` does, and start it again, again and again."""
         while True:
             await asyncio.sleep(self.dice.uniform(*pause))
-            await asyncio.shield(asyncio.create_task(self._crash(self.dice.uniform(0.0, 2.0))))
+            async with self.of_server:
+                await asyncio.shield(asyncio.create_task(self._crash(self.dice.uniform(0.0, 2.0))))
 
     async def _crash(self, away_s: float) -> None:
         """Crash it. What may be repeated: leased a moment before, or posted from then on until it was back."""

@@ -17,6 +17,7 @@ from tests.crash import ledger
 PATIENCE_S = 120.0
 MOST_MEMORY_MB, MOST_FILES = 160, 400
 _LONGEST_EVIDENCE = 2_000
+_OF_POSTGRESQL = {"postgres", "full disk", "step of PostgreSQL's clock"}
 _OUR_FAULTS = ('"level": "error"', '"level": "critical"', "never awaited", "never retrieved")
 
 
@@ -36,13 +37,16 @@ class Verdict:
     kills: Counter[str] = field(default_factory=Counter)
     memory: float = 0.0
     files: int = 0
+    patience_s: float = PATIENCE_S
+    left_out: str = ""
     rogues: dict[str, str] = field(default_factory=dict)
     evidence: list[str] = field(default_factory=list)
 
 
-async def judge(stage: Stage, deaths: Sequence[Death], scales: Scales) -> Verdict:
+async def judge(stage: Stage, deaths: Sequence[Death], scales: Scales, patience_s: float = PATIENCE_S) -> Verdict:
     """Wait until everything is told, and judge. Whatever is wrong becomes evidence; nothing is raised for it."""
     found = Verdict(kills=Counter(death.kind for death in deaths), memory=scales.memory, files=scales.files)
+    found.patience_s = patience_s
     steps: list[Callable[[Stage, Sequence[Death], Verdict], Awaitable[None]]] = [
         _wait, _judge_sends, _judge_facts, _judge_repeats, _judge_log, _judge_rogues, _judge_processes,
     ]  # fmt: skip
@@ -54,20 +58,20 @@ async def judge(stage: Stage, deaths: Sequence[Death], scales: Scales) -> Verdic
     return found
 
 
-async def _wait(stage: Stage, _deaths: Sequence[Death], _found: Verdict) -> None:
+async def _wait(stage: Stage, _deaths: Sequence[Death], found: Verdict) -> None:
     """Wait for rest, have the last word on every send in doubt, and wait again: a last word can be a new message."""
-    await _rest(stage)
+    await _rest(stage, found.patience_s)
     for key, phone in list(stage.load.doubtful.items()):
         assert await stage.load.ask(key, phone), f"{key} has no last word"
-    await _rest(stage)
+    await _rest(stage, found.patience_s)
 
 
-async def _rest(stage: Stage) -> None:
+async def _rest(stage: Stage, patience_s: float) -> None:
     """Wait until Meta has told all, nobody waits with us, and no send is in doubt. A live pipe is part of that."""
     loop = asyncio.get_running_loop()
-    until = loop.time() + PATIENCE_S
+    until = loop.time() + patience_s
     while left := await _left(stage):
-        assert loop.time() < until, f"not over {PATIENCE_S:.0f} s after the last death: {left}"
+        assert loop.time() < until, f"not over {patience_s:.0f} s after the last death: {left}"
         if left.get("sends in doubt"):
             await stage.load.write()
         await asyncio.sleep(0.5)
@@ -148,8 +152,10 @@ def _explains(death: Death, before: Post, after: Post) -> bool:
     """Tell whether a death can have undone the note of the first POST: its maker's, or PostgreSQL's."""
     if death.at > after.at:
         return False
-    if death.kind == "postgres":
+    if death.kind in _OF_POSTGRESQL:
         return before.at <= death.over
+    if death.kind == "frozen worker":  # what it had begun it may finish when it wakes
+        return bool({before.maker, after.maker} & {death.pid, None})
     return death.kind == "worker" and before.maker in {death.pid, None}
 
 

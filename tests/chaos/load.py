@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +30,8 @@ _KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 class Load:
     """Sends and writes at a pace.
 
-    `doubtful` are keys, with their phone, that have no last word yet; `strange` is what must not be.
+    `doubtful` are keys, with their phone, that have no last word yet; `accepted_at` are the times of each 200, in Unix
+    seconds; `strange` is what must not be.
     """
 
     site: Site
@@ -39,6 +41,7 @@ class Load:
     asked: int = 0
     said_elsewhere: list[str] = field(default_factory=list)
     doubtful: dict[str, str] = field(default_factory=dict)
+    accepted_at: list[float] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -49,13 +52,17 @@ class Load:
             if len(self._under_way) < _AT_ONCE:
                 task = asyncio.create_task(self._operate())
                 self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+                task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.strange.append(f"the load failed by itself: {error!r}")
 
     async def finish(self) -> None:
         """Return when everything that was begun is over."""
         while self._under_way:
-            for done in (await asyncio.wait(set(self._under_way)))[0]:
-                done.result()
+            await asyncio.wait(set(self._under_way))
 
     async def _operate(self) -> None:
         what = self.dice.random()
@@ -95,6 +102,7 @@ class Load:
             return False
         if answer.status == 200:
             self.doubtful.pop(key, None)
+            self.accepted_at.append(time.time())
             return True
         code = None if answer.status == 202 else answer.json["code"]
         if answer.status == 202 or code == "outcome_unknown":

@@ -1,4 +1,4 @@
-"""The stage: a PostgreSQL, two gateways and two workers to kill, and two brands with their tenants and their Meta.
+"""The stage: two gateways and two workers to kill over some PostgreSQL, and two brands with their tenants and Metas.
 
 Bordercart's tenant is good, and its books count. Mayhem has an endpoint of each bad manner. The simulated Metas and the
 tenants live in this process and are never killed.
@@ -9,7 +9,7 @@ import os
 import random
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from tests.database.embedded import servers
 from tests.processes import Program
 from tests.simulator import driving
 
+PROCESSES = 4
 # Wider than in the other crash tests: on a busy machine nobody may be late but for a death.
 _SETTINGS = {
     "QUIXESS_WEBHOOK_PORTS": "any",
@@ -51,7 +52,6 @@ class Stage:
     """What a run plays on. `endpoint_id` is the good tenant's, `endpoints` those of the rogues."""
 
     site: Site
-    server: EmbeddedPostgres
     kept: list[Kept]
     keeper: Bookkeeper
     endpoint_id: UUID
@@ -62,22 +62,41 @@ class Stage:
 
 
 @asynccontextmanager
-async def standing(dice: random.Random) -> AsyncIterator[Stage]:
-    """Build the stage, every process ready, and leave nothing of it behind."""
+async def own_postgres(home: Path, binaries: Path | None) -> AsyncIterator[EmbeddedPostgres]:
+    """Run a PostgreSQL in that directory, to be crashed; None takes the programs of the wheel."""
+    server = embedded.EmbeddedPostgres(home / "data", binaries=binaries)
+    await asyncio.to_thread(server.start)
+    try:
+        yield server
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+@asynccontextmanager
+async def standing(
+    dice: random.Random,
+    dsn: str,
+    home: Path,
+    is_away: Callable[[], bool],
+    envs: Sequence[Mapping[str, str]] = ({},) * PROCESSES,
+) -> AsyncIterator[Stage]:
+    """Build the stage over a database, every process ready, and leave nothing of it behind.
+
+    `is_away` tells whether the database may be away just now: who cannot start then is forgiven. `envs` is added to
+    the environment of each process of ours.
+    """
     async with AsyncExitStack() as stack:
-        home = stack.enter_context(_home())
-        server = embedded.EmbeddedPostgres(home / "data")
-        await asyncio.to_thread(server.start)
-        stack.push_async_callback(asyncio.to_thread, server.stop)
         parent = ("--parent", str(os.getpid()))
         site = await stack.enter_async_context(
-            processes.site_over(server.dsn, home, command=("serve", *parent), settings=_SETTINGS)
+            processes.site_over(dsn, home, command=("serve", *parent), settings=_SETTINGS)
         )
         site.http = await stack.enter_async_context(aiohttp.ClientSession())
         env = dict(site.first.env)
         workers = [Program(("work", *parent), env, home / f"worker-{number}.log") for number in (1, 2)]
         programs = {"gateway": (site.first, site.second), "worker": workers}
-        kept = [Kept(kind, one, lambda: server.pid is None) for kind, ones in programs.items() for one in ones]
+        kept = [Kept(kind, one, is_away) for kind, ones in programs.items() for one in ones]
+        for one, more in zip(kept, envs, strict=True):
+            one.program.env = {**one.program.env, **more}
         await stack.enter_async_context(_keeping(kept))
         keeper = await stack.enter_async_context(
             tenants.keeping_books(
@@ -86,22 +105,27 @@ async def standing(dice: random.Random) -> AsyncIterator[Stage]:
         )
         rogues = await stack.enter_async_context(tenants.misbehaving(dice))
         other = await stack.enter_async_context(driving.running(simulator.Options(settings=driving.QUICK)))
+        # A kept connection can close under a lever, and whether it was pulled is not known then.
+        pulling = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
+        )
+        site.meta.http = other.http = pulling
         endpoint_id = await _listen(site, keeper)
         endpoints = await _connect_mayhem(site, other, rogues)
         await demo.subscribe(site.on, site.meta.base_url, site.first.url)
         await demo.subscribe(site.on, other.base_url, site.second.url)
         load = Load(site, (site.first, site.second), other, dice)
-        yield Stage(site, server, kept, keeper, endpoint_id, rogues, endpoints, other, load)
+        yield Stage(site, kept, keeper, endpoint_id, rogues, endpoints, other, load)
 
 
 @contextmanager
-def _home() -> Iterator[Path]:
+def home() -> Iterator[Path]:
     """A directory that PostgreSQL's user can reach when this runs as root."""
-    home = Path(tempfile.mkdtemp(prefix="quixess-chaos-")).resolve()
-    home.chmod(0o711)
-    yield home
-    servers.clean(home / "data")
-    shutil.rmtree(home)
+    folder = Path(tempfile.mkdtemp(prefix="quixess-chaos-")).resolve()
+    folder.chmod(0o711)
+    yield folder
+    servers.clean(folder / "data")
+    shutil.rmtree(folder)
 
 
 @asynccontextmanager

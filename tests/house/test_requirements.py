@@ -7,7 +7,7 @@ import pytest
 
 from tests.house.source import ROOT
 
-FILES = ("run.txt", "dev.txt")
+FILES = ("run.txt", "dev.txt", "bench.txt", "build.txt", "node.txt")
 PIN = re.compile(
     r"(?P<name>[a-z0-9._-]+)(?:\[[a-z0-9,_-]+\])?==(?P<version>[^\s;]+)(?: ; [^\\]+?)?(?: --hash=sha256:[0-9a-f]{64})+"
 )
@@ -45,9 +45,17 @@ def test_developers_run_what_users_run():
     assert {name: dev.get(name) for name in run} == run, "Run `make lock`: it compiles both files together."
 
 
+def test_benches_run_what_developers_run():
+    dev, bench = pins(read("dev.txt")), pins(read("bench.txt"))
+
+    assert {name: bench.get(name) for name in dev} == dev, "Run `make lock`: it compiles the files together."
+
+
 def test_every_dependency_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = {"run.txt": project["project"]["dependencies"], "dev.txt": project["dependency-groups"]["dev"]}
+    groups = project["dependency-groups"]
+    wanted = {"run.txt": project["project"]["dependencies"], "dev.txt": groups["dev"], "bench.txt": groups["bench"]}
+    wanted |= {"build.txt": groups["build"], "node.txt": groups["node"]}
 
     for name, specifiers in wanted.items():
         names = {re.split(r"[\[<>=!~; ]", specifier, maxsplit=1)[0].lower() for specifier in specifiers}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from quixess.access import constraints as narrowing
@@ -61,6 +62,11 @@ class Keys:
         self._keyring = keyring
         self._found: Batcher[bytes, Caller | None] = Batcher(self._find, lanes=1)
         self._uses = Uses(db)
+
+    @property
+    def batchers(self) -> dict[str, Batcher[Any, Any]]:
+        """What is batched here."""
+        return {"keys": self._found}
 
     async def authenticate(self, presented: bytes) -> Caller:
         """Find who a key speaks for.

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 import uvloop
 
-from quixess import settings, simulator
+from quixess import __version__, settings, simulator
 from quixess.cli import (
     admin,
     commands,
@@ -32,11 +32,11 @@ from quixess.cli import (
 )
 from quixess.database import migrate
 from quixess.errors import QuixessError
+from quixess.traces import TracesError
 from quixess.vault import VaultError
 
 app = typer.Typer(
     name="quixess",
-    help="Quixess: a scoped HTTP API for WhatsApp Business. Start with `quixess up`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -62,6 +62,21 @@ Parent = Annotated[int | None, typer.Option(hidden=True)]
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        paint.say(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def quixess(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """Quixess: a scoped HTTP API for WhatsApp Business. Start with `quixess up`."""
 
 
 @app.command()
@@ -161,6 +176,8 @@ def list_settings() -> None:
 def _show(value: object) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
+    if isinstance(value, settings.Address):
+        return str(value)
     if isinstance(value, tuple):
         return ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value) or "-"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -184,7 +201,7 @@ def _run_process(roles: rooms.Roles, ready_fd: int | None, parent: int | None) -
 def _guard(work: Coroutine[Any, Any, None]) -> None:
     try:
         uvloop.run(work)
-    except (QuixessError, VaultError, migrate.MigrationError, simulator.StateFileError) as error:
+    except (QuixessError, VaultError, migrate.MigrationError, simulator.StateFileError, TracesError) as error:
         paint.fail(str(error))
     except OSError as error:
         paint.fail(f"{error.strerror or error}: is another Quixess running on this port?")

@@ -6,18 +6,17 @@ import logging
 import os
 import resource
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 import structlog
-import uvicorn
 
 from quixess import app, failpoints, logs, worker
-from quixess.cli.protocol import PatientProtocol
 from quixess.cli.rooms import Roles, Rooms, furnish, outward_policy
+from quixess.cli.serving import DRAIN_S, serving
+from quixess.cli.watching import Probes, tracing, watching
 from quixess.database import migrate
 from quixess.events.replaying import Replays
 from quixess.messages.gaps import Gaps
@@ -28,7 +27,6 @@ from quixess.retention import Keep
 from quixess.settings import Settings
 
 _PARENT_EVERY_S = 0.5
-_DRAIN_S = 20
 _FILES = 65_536  # sockets and files that a process may have open
 _log = structlog.get_logger()
 
@@ -39,6 +37,7 @@ class Running:
 
     url: str | None
     rooms: Rooms
+    probes: Probes
 
 
 async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[str | None], None]) -> None:
@@ -53,7 +52,7 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
     failpoints.arm(settings.fail_at)
     raise_file_limit()
     stop = _stop_signal()
-    async with running(settings, dsn, roles) as at_work:
+    async with tracing(settings), running(settings, dsn, roles) as at_work:
         # What is alive now lives as long as the process: the collector need not walk through it on every run.
         gc.collect()
         gc.freeze()
@@ -61,6 +60,9 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
         on_ready(at_work.url)
         _log.debug("ready", url=at_work.url)
         await stop.wait()
+        at_work.probes.readiness.drain()
+        if roles.gateway:
+            await asyncio.sleep(settings.stop_delay)
     _log.debug("stopped")
 
 
@@ -68,11 +70,12 @@ async def run(settings: Settings, dsn: str, roles: Roles, on_ready: Callable[[st
 async def running(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[Running]:
     """Run the parts of this process for the length of a block. Leaving it, finish what is under way."""
     await migrate.run(dsn)
-    async with furnish(settings, dsn, roles) as rooms:
+    async with furnish(settings, dsn, roles) as rooms, watching(settings, rooms, roles) as probes:
         loops = [asyncio.create_task(_loops(settings, rooms)), asyncio.create_task(rooms.feed.run())]
         try:
-            async with _serving(settings, rooms) if roles.gateway else nullcontext() as url:
-                yield Running(url, rooms)
+            async with _serving(settings, rooms, probes) if roles.gateway else nullcontext() as url:
+                probes.readiness.open()
+                yield Running(url, rooms, probes)
         finally:
             for loop in loops:
                 loop.cancel()
@@ -121,34 +124,10 @@ async def _loops(settings: Settings, rooms: Rooms) -> None:
         )
 
 
-@asynccontextmanager
-async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
-    """Serve for the length of a block and give the base URL; leaving it, finish the requests under way."""
-    listener = _listen(settings.host, settings.port)
-    host, port = listener.getsockname()[:2]
-    server = _Server(
-        uvicorn.Config(
-            app.build(settings, _behind_doors(settings, rooms)),
-            http=PatientProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=65,
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
-    )
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    await server.listening.wait()
-    try:
-        yield f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    finally:
-        server.should_exit = True
-        rooms.feed.close()  # pages that are live would be waited for
-        await serving
-        listener.close()
+def _serving(settings: Settings, rooms: Rooms, probes: Probes) -> AbstractAsyncContextManager[str]:
+    doors = app.build(settings, _behind_doors(settings, rooms), probes.requests, probes.readiness)
+    # Pages that are live would be waited for.
+    return serving(doors, settings.host, settings.port, on_stop=rooms.feed.close)
 
 
 def _behind_doors(settings: Settings, rooms: Rooms) -> app.Rooms:
@@ -172,28 +151,10 @@ def _behind_doors(settings: Settings, rooms: Rooms) -> app.Rooms:
     )
 
 
-class _Server(uvicorn.Server):
-    """Says when it listens, and leaves the signals to us: a worker in this process has to stop after the gateway."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Capture none."""
-        yield
-
-
 async def _drain(rooms: Rooms) -> None:
     """Finish what is under way: bodies at hand, attempts in flight, sends to settle."""
     try:
-        async with asyncio.timeout(_DRAIN_S):
+        async with asyncio.timeout(DRAIN_S):
             await rooms.receiving.stop()
             await rooms.sending.close()
             await rooms.uploads.close()
@@ -206,21 +167,7 @@ async def _drain(rooms: Rooms) -> None:
                 await rooms.fetching.stop()
             await rooms.feed.flush()
     except TimeoutError:
-        _log.warning("stopped with work under way; its leases end by themselves", after_s=_DRAIN_S)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, so that asyncio sets no delay
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.listen(2048)
-    listener.setblocking(False)
-    return listener
+        _log.warning("stopped with work under way; its leases end by themselves", after_s=DRAIN_S)
 
 
 def _stop_signal() -> asyncio.Event:

@@ -14,6 +14,16 @@ from quixess.vault import Place, VaultError
 keyring = typer.Typer(help="The keyring, and what is sealed with it.", no_args_is_help=True)
 
 
+@keyring.command("create")
+def create(file: Annotated[Path, typer.Argument(help="Where to write it; nothing may be there.")]) -> None:
+    """Write a new keyring to a file, for machines that get it as a secret. A lone one makes its own when it starts."""
+    try:
+        vault.create(file)
+    except OSError as error:
+        paint.fail(f"{file} cannot be made: {error.strerror}.")
+    paint.step(f"{file} is the keyring of a new installation. Keep it apart from the database's backups.")
+
+
 @keyring.command("rotate")
 def rotate(
     standby: Annotated[

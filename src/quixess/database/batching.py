@@ -12,7 +12,9 @@ from typing import Generic, TypeVar, cast
 
 import asyncpg
 
+from quixess import tallies
 from quixess.errors import QuixessError
+from quixess.tallies import Spread
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -51,6 +53,7 @@ class Batcher(Generic[Row, Result]):
         self._share = share
         self._waiting: Turns[tuple[Row, asyncio.Future[Result]]] = Turns()
         self._running: set[asyncio.Task[None]] = set()
+        self.rows = Spread(tallies.ROWS)  # of each batch
 
     async def submit(self, row: Row) -> Result:
         """Put a row into the next batch and return its result. Raises `overloaded` when too many rows wait."""
@@ -79,6 +82,7 @@ class Batcher(Generic[Row, Result]):
         try:
             while self._waiting:
                 batch = self._waiting.take(self._cap, self._cap if self._share is None else self._share())
+                self.rows.add(len(batch))
                 results = await self._run([row for row, _ in batch])
                 for (_, future), result in zip(batch, results, strict=True):
                     _settle(future, result)

@@ -7,16 +7,21 @@ filter. A transaction is visible in the code and never spans a network call (dec
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import UUID
 
 import asyncpg
 
+from quixess.database.reaching import reach
 from quixess.errors import QuixessError
 
 Row = asyncpg.Record
 
+# We give up before PostgreSQL does: its statement_timeout (15 s) ends a commit's wait for a standby, and PostgreSQL
+# then calls that commit a success, though no standby has it.
+PATIENCE_S = 14.0
 # A plan cached while a table was small would scan it for ever after: pin index access.
 _BY_INDEX = {
     "enable_seqscan": "off",
@@ -94,6 +99,16 @@ class Tx:
         return await self._connection.execute(sql, *arguments)
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The connections of one pool: open, of them not in use, and how many there may be."""
+
+    name: str
+    open: int
+    idle: int
+    most: int
+
+
 class Ear:
     """A connection that listens: `heard` is set by every notification, and when the connection is lost."""
 
@@ -114,6 +129,7 @@ class Database:
         self._relaxed = relaxed
         self._readers = readers
         self.on_news: Callable[[list[Any]], None] | None = None
+        self.lost = 0  # how often the database could not be reached, or was lost in the middle of something
 
     @classmethod
     async def open(cls, dsn: str, *, writers: int = 10, readers: int = 5) -> Self:
@@ -127,6 +143,12 @@ class Database:
             )
         except _LOST as error:
             raise _unavailable() from error
+
+    @property
+    def pools(self) -> list[Pool]:
+        """The pools as they are now."""
+        named = {"writers": self._writers, "relaxed": self._relaxed, "readers": self._readers}
+        return [Pool(name, pool.get_size(), pool.get_idle_size(), pool.get_max_size()) for name, pool in named.items()]
 
     async def close(self) -> None:
         """Wait for running statements and close every connection."""
@@ -145,7 +167,7 @@ class Database:
                 tx = Tx(connection)
                 yield tx
         except _LOST as error:
-            raise _unavailable() from error
+            raise self._lose() from error
         self._tell(tx)
 
     @asynccontextmanager
@@ -156,7 +178,7 @@ class Database:
                 tx = Tx(connection)
                 yield tx
         except _LOST as error:
-            raise _unavailable() from error
+            raise self._lose() from error
         self._tell(tx)
 
     @asynccontextmanager
@@ -171,7 +193,7 @@ class Database:
                 tx = Tx(connection)
                 yield tx
         except _LOST as error:
-            raise _unavailable() from error
+            raise self._lose() from error
         self._tell(tx)
 
     @asynccontextmanager
@@ -182,7 +204,7 @@ class Database:
                 await connection.execute("SELECT set_config('quixess.brand', $1, true)", str(brand_id))
                 yield Tx(connection)
         except _LOST as error:
-            raise _unavailable() from error
+            raise self._lose() from error
 
     @asynccontextmanager
     async def listening(self, channel: str) -> AsyncIterator[Ear]:
@@ -200,16 +222,20 @@ class Database:
             ear.heard.set()
 
         try:
-            connection = await asyncpg.connect(self._dsn, server_settings=_LISTENER, timeout=5)
+            connection = await reach(self._dsn, server_settings=_LISTENER)
             connection.add_termination_listener(lose)
             await connection.add_listener(channel, hear)
         except _LOST as error:
-            raise _unavailable() from error
+            raise self._lose() from error
         try:
             yield ear
         finally:
             connection.remove_termination_listener(lose)
             connection.terminate()
+
+    def _lose(self) -> QuixessError:
+        self.lost += 1
+        return _unavailable()
 
     def _tell(self, tx: Tx) -> None:
         if tx.news and self.on_news is not None:
@@ -219,9 +245,9 @@ class Database:
     async def owner(self) -> AsyncIterator[asyncpg.Connection]:
         """Lend a connection of the tables' owner, for partitions. Opened anew each time."""
         try:
-            connection = await asyncpg.connect(self._dsn, statement_cache_size=0, server_settings=OWNER)
+            connection = await reach(self._dsn, statement_cache_size=0, server_settings=OWNER)
         except _LOST as error:
-            raise _unavailable() from error
+            raise self._lose() from error
         try:
             yield connection
         finally:
@@ -235,8 +261,8 @@ async def _pool(dsn: str, size: int, settings: dict[str, str]) -> asyncpg.Pool:
         max_size=size,
         server_settings=settings,
         reset=_keep_session,
-        command_timeout=20,
-        timeout=5,
+        connect=cast("Any", reach),
+        command_timeout=PATIENCE_S,
         max_inactive_connection_lifetime=300,
     )
 

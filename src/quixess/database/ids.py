@@ -5,6 +5,7 @@ after a failover that lost the last writes. They are no secrets: whoever sees on
 """
 
 import re
+import time
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -42,6 +43,11 @@ def parse(prefix: str, text: str) -> UUID | None:
 def made_at(value: UUID) -> datetime:
     """Tell when a UUIDv7 was made (UTC, to the millisecond)."""
     return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
+
+
+def age_s(value: UUID) -> float:
+    """Tell how many seconds ago a UUIDv7 was made, by this machine's clock; never less than none."""
+    return max(time.time() - (value.int >> 80) / 1000, 0.0)
 
 
 def floor(moment: datetime) -> UUID:

@@ -5,7 +5,8 @@ from pathlib import Path
 import asyncpg
 
 from quixess.database import partitions
-from quixess.database.core import OWNER
+from quixess.database.core import OWNER, Tx
+from quixess.database.reaching import reach
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x51_58_4D_49_47  # one number for all Quixess processes of a database
@@ -38,14 +39,26 @@ async def run(dsn: str) -> list[str]:
         await connection.close()
 
 
+def known() -> frozenset[str]:
+    """Name the migrations of this version."""
+    return frozenset(file.name for file in _FOLDER.glob("*.sql"))
+
+
+async def lacking(tx: Tx) -> frozenset[str]:
+    """Name what this version needs and the database has not got. What a newer version has added is no lack."""
+    return known() - {row["name"] for row in await tx.rows("SELECT name FROM migration")}
+
+
 async def _connect(dsn: str) -> asyncpg.Connection:
     """Connect, or say what is wrong with the address without repeating it: a password may be in it."""
     try:
-        return await asyncpg.connect(dsn, statement_cache_size=0, server_settings=OWNER)
+        return await reach(dsn, statement_cache_size=0, server_settings=OWNER, timeout=60)
     except OSError as error:
         reason = error.strerror or "no answer"
     except asyncpg.PostgresError as error:
         reason = str(error)
+    except asyncpg.exceptions.TargetServerAttributeNotMatched:
+        reason = "none of its hosts is the primary"
     except (asyncpg.InterfaceError, ValueError, OverflowError):
         reason = "it is no postgresql:// address"
     raise MigrationError(f"The database cannot be reached ({reason}): check QUIXESS_DATABASE_URL.")

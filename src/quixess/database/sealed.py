@@ -13,6 +13,7 @@ from quixess.database.core import Database, Row
 from quixess.vault import Keyring, Place, VaultError, key_of
 
 _AT_ONCE = 200
+_Change = tuple[Any, UUID | None, bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,11 @@ async def reseal(db: Database, keyring: Keyring) -> tuple[int, tuple[Place, ...]
     return done, tuple(shut)
 
 
-def _wrap(keyring: Keyring, one: Sealed, rows: Sequence[Row], shut: list[Place]) -> Iterator[tuple[Any, bytes, bytes]]:
+def _wrap(keyring: Keyring, one: Sealed, rows: Sequence[Row], shut: list[Place]) -> Iterator[_Change]:
     for row in rows:
         place = one.place(row["row"], row["brand_id"])
         try:
-            yield row["row"], row["value"], keyring.rewrap(row["value"], place)
+            yield row["row"], row["brand_id"], row["value"], keyring.rewrap(row["value"], place)
         except VaultError:
             shut.append(place)
 
@@ -104,14 +105,15 @@ async def _rows(db: Database, one: Sealed) -> list[Row]:
         )
 
 
-async def _write(db: Database, one: Sealed, changes: Sequence[tuple[Any, bytes, bytes]]) -> int:
+async def _write(db: Database, one: Sealed, changes: Sequence[_Change]) -> int:
     """Put the new values where the old ones still stand. The bytes of a sealed value are never twice the same."""
-    rows, old, new = (list(column) for column in zip(*changes, strict=True))
+    rows, brands, old, new = (list(column) for column in zip(*changes, strict=True))
     async with db.transaction() as tx:
         word = await tx.execute(
             f"UPDATE {one.table} SET {one.column} = n.new "
-            "FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS n(row, old, new) "
-            f"WHERE {one.key.replace('id::text', f'{one.table}.id::text')} = n.row AND {one.column} = n.old",
-            rows, old, new,
+            "FROM unnest($1::text[], $2::uuid[], $3::bytea[], $4::bytea[]) AS n(row, brand, old, new) "
+            f"WHERE {one.key} = n.row AND {one.brand or 'n.brand'} IS NOT DISTINCT FROM n.brand "
+            f"AND {one.column} = n.old",
+            rows, brands, old, new,
         )  # fmt: skip
     return int(word.rpartition(" ")[2])

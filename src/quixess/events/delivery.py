@@ -7,14 +7,15 @@ process died is due again when its lease ends. The row is deleted by the stateme
 import asyncio
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from quixess import failpoints
+from quixess import failpoints, tallies, traces
 from quixess.database import ids
 from quixess.database.batching import Batcher
 from quixess.database.core import Database, Row, Tx
@@ -23,9 +24,10 @@ from quixess.events import endpoints, envelope, health, outbox, queue
 from quixess.events.endpoints import Endpoint, State
 from quixess.events.health import Turn
 from quixess.events.outbox import Parcel
-from quixess.events.outward import OURS, Answer, Sender
+from quixess.events.outward import OURS, Answer, Fault, Sender
 from quixess.events.queue import Done, Share
 from quixess.events.windows import Windows
+from quixess.tallies import Spread
 from quixess.vault import Keyring
 
 _ROWS_A_CLAIM, _FAIR_SHARE = 400, 4
@@ -33,7 +35,22 @@ _STARTS_A_TURN = 8
 _IDLE_S = 0.25
 _OURS_AGAIN_S = (1.0, 60.0)  # after a fault of ours, such as a proxy that is down: as long again as it lasts already
 _JITTER = 0.2
+_WORDS = ("2xx", "3xx", "4xx", "5xx", *Fault)
 _log = structlog.get_logger()
+
+
+class Tally:
+    """What one process counts of its attempts: how they were answered, after how long, and how soon they began."""
+
+    def __init__(self) -> None:
+        self.answers: Counter[str] = Counter(dict.fromkeys(_WORDS, 0))
+        self.took_s = Spread(tallies.SECONDS)
+        self.waited_s = Spread(tallies.LONG)  # from the event until its first attempt
+
+    def note(self, answer: Answer) -> None:
+        """Count an attempt."""
+        self.answers[answer.word] += 1
+        self.took_s.add(answer.duration_ms / 1000)
 
 
 class Deliveries:
@@ -55,6 +72,17 @@ class Deliveries:
         self._ours_since: float | None = None
         self._acks: Batcher[queue.Done, None] = Batcher(self._write_delivered)
         self._turns: Batcher[tuple[queue.Done, Turn | None], None] = Batcher(self._write_turns)
+        self.tally = Tally()
+
+    @property
+    def batchers(self) -> dict[str, Batcher[Any, Any]]:
+        """What is batched here."""
+        return {"acks": self._acks, "turns": self._turns}
+
+    @property
+    def windows(self) -> Windows:
+        """How many attempts may be in flight, and how many are."""
+        return self._windows
 
     @property
     def in_flight(self) -> int:
@@ -205,7 +233,10 @@ class Deliveries:
         try:
             if time.monotonic() - parcel.leased_at >= self.lease_s:
                 return  # this process slept: another one holds the row by now
+            if parcel.attempt == 1:
+                self.tally.waited_s.add(ids.age_s(parcel.event_id))
             answer = await self._post(parcel, started_at)
+            self.tally.note(answer)
         except Exception:  # noqa: BLE001 - a fault of ours: the lease ends, and the attempt is made again
             _log.exception("an attempt broke", delivery=str(parcel.delivery_id))
             return
@@ -223,8 +254,11 @@ class Deliveries:
         if parcel.replay:
             headers["X-Quixess-Replay"] = "true"
         failpoints.reach("delivery.before_post")
-        sent = {**endpoint.headers, **headers}
-        return await self._sender.post(endpoint.url or "", body, sent, pool=str(parcel.brand_id))
+        with traces.begin("deliver", _told, parcel) as span:
+            sent = {**traces.headers(), **endpoint.headers, **headers}
+            answer = await self._sender.post(endpoint.url or "", body, sent, pool=str(parcel.brand_id))
+            span.set_attribute("quixess.answer", answer.word)
+        return answer
 
     async def _write_down(self, parcel: Parcel, answer: Answer, started_at: datetime) -> None:
         trips = answer.fault not in OURS and self._windows.of(parcel.endpoint.id).learn(answer)
@@ -289,6 +323,15 @@ class Deliveries:
         if any(turn is not None and turn.recovers for _, turn in batch):
             self._wake.set()
         return [None] * len(batch)
+
+
+def _told(parcel: Parcel) -> dict[str, str | int]:
+    return {
+        "event_id": ids.show("evt", parcel.event_id),
+        "event_type": parcel.type,
+        "endpoint_id": ids.show("end", parcel.endpoint.id),
+        "attempt": parcel.attempt,
+    }
 
 
 def _jittered(seconds: float) -> float:

@@ -11,7 +11,7 @@ from uuid import UUID
 from quixess.events.outward import Answer, Fault
 
 FIRST, _WIDEST = 4, 256
-_PLACES = 1024
+PLACES = 1024
 _TRIP_AFTER = 10  # failures in a row; more than the ladder has steps, so that one bad event never stops the others
 
 
@@ -44,6 +44,16 @@ class Windows:
         self._taken = 0
         self._turned_away: set[UUID] = set()
 
+    @property
+    def taken(self) -> int:
+        """Attempts in flight."""
+        return self._taken
+
+    @property
+    def open(self) -> int:
+        """How many attempts all windows of endpoints with something in flight would let be in flight."""
+        return sum(int(window.size) for window in self._windows.values() if window.taken)
+
     def of(self, endpoint_id: UUID) -> Window:
         """Give an endpoint's window."""
         return self._windows.setdefault(endpoint_id, Window())
@@ -51,7 +61,7 @@ class Windows:
     def room(self, endpoint_id: UUID) -> int:
         """Say how many more attempts of an endpoint may start now."""
         window = self.of(endpoint_id)
-        fair = max((_PLACES - self._taken) // 4, 1 if self._taken < _PLACES else 0)
+        fair = max((PLACES - self._taken) // 4, 1 if self._taken < PLACES else 0)
         return max(min(int(window.size), fair) - window.taken, 0)
 
     def full(self) -> list[UUID]:

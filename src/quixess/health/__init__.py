@@ -5,6 +5,7 @@ A list of checks, each with its fix: of the machine and the database (`machine`)
 a worker shows that it lives. Looking changes nothing, here or at Meta, and no check tells a secret.
 """
 
+from quixess.health.backlog import Backlog, measure
 from quixess.health.beats import beat
 from quixess.health.examining import Examination
 from quixess.health.machine import examine_database, examine_disk, examine_keyring, judge_clock, judge_disk
@@ -12,6 +13,7 @@ from quixess.health.model import Check, State, failed, passed, skipped, warned, 
 from quixess.health.work import examine_endpoints, examine_work
 
 __all__ = [
+    "Backlog",
     "Check",
     "Examination",
     "State",
@@ -24,6 +26,7 @@ __all__ = [
     "failed",
     "judge_clock",
     "judge_disk",
+    "measure",
     "passed",
     "skipped",
     "warned",

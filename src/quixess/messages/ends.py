@@ -51,12 +51,12 @@ class Ends:
         self._db = db
         self._keyring = keyring
         self._dispatcher = dispatcher
-        self._batcher: Batcher[End, None] = Batcher(self._write)
+        self.batcher: Batcher[End, None] = Batcher(self._write)
 
     async def write(self, end: End) -> bool:
         """Write an end down; False when that cannot be. Then the claim stays, and evidence settles it later."""
         try:
-            await self._batcher.submit(end)
+            await self.batcher.submit(end)
         except Exception as error:  # noqa: BLE001 - Meta has answered already: whatever broke here is not the caller's
             _log.warning("the end of a send waits for evidence", message=str(end.message.id), error=str(error))
             return False
@@ -64,7 +64,7 @@ class Ends:
 
     async def close(self) -> None:
         """Return when every end is written."""
-        await self._batcher.close()
+        await self.batcher.close()
 
     async def _write(self, ends: Sequence[End]) -> list[None]:
         with outbox.handing_to(self._dispatcher) as hand_off:

@@ -57,7 +57,7 @@ async def apply(tx: Tx, heard: Sequence[Heard]) -> list[Draft]:
     found = await _find_messages(tx, heard)
     matched = {id(one.heard) for one in found}
     await _park(tx, [one for one in heard if id(one) not in matched and one.parked is None])
-    await _unpark(tx, [one.heard.parked for one in found if one.heard.parked is not None])
+    await _unpark(tx, [(one.heard.number.brand_id, one.heard.parked) for one in found if one.heard.parked is not None])
     if not found:
         return []
     statuses = _fold(found)
@@ -112,9 +112,13 @@ async def _park(tx: Tx, heard: Sequence[Heard]) -> None:
         )
 
 
-async def _unpark(tx: Tx, parked: Sequence[UUID | None]) -> None:
+async def _unpark(tx: Tx, parked: Sequence[tuple[UUID, UUID]]) -> None:
     if parked:
-        await tx.execute("DELETE FROM parked_status WHERE id = ANY ($1::uuid[])", list(parked))
+        await tx.execute(
+            """DELETE FROM parked_status p USING unnest($1::uuid[], $2::uuid[]) AS d(brand_id, id)
+               WHERE p.brand_id = d.brand_id AND p.id = d.id""",
+            *(list(column) for column in zip(*parked, strict=True)),
+        )
 
 
 def _fold(found: Sequence[_Found]) -> dict[_Key, Status]:

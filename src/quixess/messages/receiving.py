@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from quixess import connections, failpoints, media, notices
+from quixess import connections, failpoints, media, notices, tallies, traces
 from quixess.connections import Number, Stray
 from quixess.database import ids
 from quixess.database.batching import Batcher
@@ -42,6 +43,7 @@ from quixess.meta.webhooks import (
     StatusUpdate,
 )
 from quixess.notices import Said
+from quixess.tallies import Spread
 from quixess.vault import Keyring
 
 _MOST_AT_HAND = 2_000
@@ -85,7 +87,13 @@ class Receiving:
             share=self._lanes.share,
         )
         self._wake = asyncio.Event()
+        self.waited_s = Spread(tallies.LONG)  # from Meta's body at the door until it was worked off
         self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def batchers(self) -> dict[str, Batcher[Any, Any]]:
+        """What is batched here."""
+        return {"bodies": self._bodies} | ({"todos": self._todos} if self._works else {})
 
     async def keep(self, app_id: str, body: bytes) -> None:
         """Keep a body whose signature is right; when this returns it is on disk. Work on it starts right after."""
@@ -188,7 +196,9 @@ class Receiving:
     async def _work(self, todo: Todo) -> None:
         failpoints.reach("receiving.before_work")
         try:
-            await self._todos.submit(todo)
+            with traces.begin("work off", _told, todo):
+                await self._todos.submit(todo)
+            self.waited_s.add(ids.age_s(todo.id))
         except QuixessError as error:  # the lease ends and the body is tried again
             _log.warning("a body of Meta waits", intake=str(todo.id), error=error.code)
         except Exception as error:  # noqa: BLE001 - a body that breaks us must be listed, not lost in a task
@@ -246,6 +256,10 @@ class _Arrival:
     body: bytes
     todo: Todo | None = None
     left: bool = False
+
+
+def _told(todo: Todo) -> dict[str, str | int]:
+    return {"intake_id": ids.show("int", todo.id)}
 
 
 def _without_nul(body: bytes) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -98,6 +99,11 @@ class Sending:
         self._claims: Batcher[_Wish, Thread | None] = Batcher(self._claim)
         self._ends = Ends(db, keyring, dispatcher)
         self._waiting: Counter[tuple[UUID, str]] = Counter()
+
+    @property
+    def batchers(self) -> dict[str, Batcher[Any, Any]]:
+        """What is batched here."""
+        return {"questions": self._questions, "claims": self._claims, "ends": self._ends.batcher}
 
     async def send(self, caller: Caller, brand_id: UUID, order: Order, *, key: str | None, request_id: str) -> Reply:
         """Send what is ordered, once.
@@ -247,7 +253,7 @@ class Sending:
             await self._end_not_sent(wish, thread)
             raise
         try:
-            accepted = await graph.send(message.connection.credentials, payload)
+            accepted = await self._lines.watch(graph.send(message.connection.credentials, payload))
         except Rejected as refused:
             return await self._end_rejected(message, thread, refusals.redact(refused.error, prepared.hidden))
         except NotSent as refused:

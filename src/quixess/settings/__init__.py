@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from quixess.settings import values
-from quixess.settings.values import Rate
+from quixess.settings.values import Address, Rate
 
-__all__ = ["PREFIX", "Rate", "Settings", "SettingsError", "read", "unknown", "variable"]
+__all__ = ["PREFIX", "Address", "Rate", "Settings", "SettingsError", "read", "unknown", "variable"]
 
 PREFIX = "QUIXESS_"
 _READ_ELSEWHERE = {"QUIXESS_META_OPENAPI"}  # by the conformance tests
@@ -57,6 +57,19 @@ class Settings:
     )
     host: str = _setting(str, "127.0.0.1", "an address", "where the gateway listens")
     port: int = _setting(values.port, 8800, "0-65535", "the gateway's port; 0 is any free one")
+    metrics_address: Address | None = _setting(
+        values.address,
+        None,
+        "host:port",
+        "where each process shows /metrics, /livez and /readyz to your own machines, such as 127.0.0.1:8802",
+    )
+    traces: bool = _setting(values.flag, False, "1 or 0", "send spans to OpenTelemetry; its own OTEL_… say where to")
+    stop_delay: float = _setting(
+        values.delay,
+        0.0,
+        "seconds",
+        "how long a gateway that was told to stop still takes requests, for balancers to see that /readyz says no",
+    )
     simulator_port: int = _setting(values.port, 8801, "0-65535", "the simulator's port; 0 is any free one")
     simulator_url: str | None = _setting(
         values.base_url,

@@ -1,7 +1,7 @@
 """Values: texts of environment variables, read into what settings hold. One that does not fit is a ValueError."""
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +19,16 @@ class Rate(NamedTuple):
         return f"{self.most}/{self.seconds}s"
 
 
+class Address(NamedTuple):
+    """A host and a port to listen on; written such as 127.0.0.1:8802 or [::1]:8802."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
 def flag(text: str) -> bool:
     """Read 1, true, yes, 0, false or no."""
     return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
@@ -28,6 +38,22 @@ def port(text: str) -> int:
     """Read a port; 0 for any that is free."""
     number = int(text)
     if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
+def address(text: str) -> Address:
+    """Read an address to listen on: host:port, an IPv6 address in brackets."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):([0-9]{1,5})", text)
+    if match is None:
+        raise ValueError
+    return Address(str(ip_address(match[1])) if match[1] else match[2], port(match[3]))
+
+
+def delay(text: str) -> float:
+    """Read seconds that may be none, up to five minutes."""
+    number = float(text)
+    if not 0 <= number <= 300:
         raise ValueError
     return number
 

@@ -146,7 +146,7 @@ async def _write(tx: Tx, changed: Sequence[_Known]) -> None:
     await tx.execute(
         """UPDATE template t SET meta_id = c.meta_id, category = c.category, status = c.status,
              rejected_reason = c.rejected_reason, quality = c.quality, status_at = c.status_at,
-             quality_at = c.quality_at, category_at = c.category_at, updated_at = clock_timestamp()
+             quality_at = c.quality_at, category_at = c.category_at, updated_at = statement_timestamp()
            FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                        $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
                 AS c(brand_id, id, meta_id, category, status, rejected_reason, quality, status_at, quality_at,

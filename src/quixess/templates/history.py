@@ -73,7 +73,7 @@ async def note(tx: Tx, brand_id: UUID, actor: str, action: str, subject: str, st
     """Write into the audit who did what to a template; `status` is the one it had."""
     await tx.execute(
         """INSERT INTO audit (brand_id, id, actor, action, object, detail, at)
-           VALUES ($1, $2, $3, $4, $5, $6::jsonb, clock_timestamp())""",
+           VALUES ($1, $2, $3, $4, $5, $6::jsonb, statement_timestamp())""",
         brand_id,
         ids.new(),
         actor,
@@ -96,7 +96,7 @@ async def note_gone(tx: Tx, connection: Connection, rows: Sequence[Row]) -> None
     )  # fmt: skip
     await tx.execute(
         """INSERT INTO template_gone (brand_id, connection_id, name, language, gone_at)
-           SELECT $1, $2, g.name, g.language, coalesce(g.gone_at, clock_timestamp())
+           SELECT $1, $2, g.name, g.language, coalesce(g.gone_at, statement_timestamp())
            FROM unnest($3::text[], $4::text[], $5::timestamptz[]) AS g(name, language, gone_at)
            ON CONFLICT (brand_id, connection_id, name, language) DO UPDATE SET gone_at = excluded.gone_at""",
         connection.brand_id, connection.id, names, languages, times,

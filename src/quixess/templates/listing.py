@@ -90,8 +90,8 @@ async def keep_deleted(tx: Tx, connection: Connection, template_ids: Sequence[UU
     """Note that Meta deleted templates because we asked, and give what to tell. The next list takes them out."""
     await _hold(tx, connection)
     rows = await tx.rows(
-        """UPDATE template t SET status = 'DELETED', rejected_reason = NULL, status_at = clock_timestamp(),
-             updated_at = clock_timestamp()
+        """UPDATE template t SET status = 'DELETED', rejected_reason = NULL, status_at = statement_timestamp(),
+             updated_at = statement_timestamp()
            FROM (SELECT brand_id, id, status FROM template WHERE brand_id = $1 AND id = ANY ($2::uuid[])
                  ORDER BY id FOR UPDATE) AS old
            WHERE t.brand_id = old.brand_id AND t.id = old.id AND old.status <> 'DELETED'
@@ -117,7 +117,7 @@ async def mark_stale(tx: Tx, stale: Sequence[tuple[UUID, UUID]]) -> None:
         return
     ordered = sorted(stale)
     await tx.execute(
-        """UPDATE connection c SET templates_due_at = clock_timestamp()
+        """UPDATE connection c SET templates_due_at = statement_timestamp()
            FROM unnest($1::uuid[], $2::uuid[]) AS s(brand_id, id) WHERE c.brand_id = s.brand_id AND c.id = s.id""",
         [brand_id for brand_id, _ in ordered],
         [connection_id for _, connection_id in ordered],
@@ -127,12 +127,14 @@ async def mark_stale(tx: Tx, stale: Sequence[tuple[UUID, UUID]]) -> None:
 async def _mark_synced(tx: Tx, connection: Connection, asked_at: datetime) -> None:
     """Note the list, and hold the connection's row: two lists at once are kept one after the other.
 
-    A cache that became stale while Meta was answering stays due.
+    A cache that became stale while Meta was answering stays due: the row is held first, so that the time of the
+    statement comes after whatever was noted before it.
     """
+    await _hold(tx, connection)
     await tx.execute(
         """UPDATE connection SET templates_synced_at = $3, templates_due_at =
-             CASE WHEN templates_due_at BETWEEN $3 AND clock_timestamp() THEN templates_due_at
-                  ELSE clock_timestamp() + $4 * interval '1 second' END
+             CASE WHEN templates_due_at BETWEEN $3 AND statement_timestamp() THEN templates_due_at
+                  ELSE statement_timestamp() + $4 * interval '1 second' END
            WHERE brand_id = $1 AND id = $2""",
         connection.brand_id,
         connection.id,

@@ -136,7 +136,7 @@ async def _note_demand(tx: Tx, connection: Connection, actor: str) -> None:
         raise QuixessError("rate_limited", text, retry_after_s=wait)
     await tx.execute(
         """INSERT INTO audit (brand_id, id, actor, action, object, at)
-           VALUES ($1, $2, $3, 'templates.synced', $4, clock_timestamp())""",
+           VALUES ($1, $2, $3, 'templates.synced', $4, statement_timestamp())""",
         connection.brand_id, ids.new(), actor, shown,
     )  # fmt: skip
 

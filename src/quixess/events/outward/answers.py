@@ -89,6 +89,13 @@ class Answer:
         """Whether a complete 2xx answer came."""
         return self.fault is None
 
+    @property
+    def word(self) -> str:
+        """The answer in a word: `2xx`, `5xx`, or the fault where there was no status to judge."""
+        if self.fault is None:
+            return "2xx"
+        return self.fault.value if self.status is None or self.status < 300 else f"{self.status // 100}xx"
+
 
 def fault_of_status(status: int) -> Fault | None:
     """Judge a complete answer by its status alone."""
