@@ -26,7 +26,7 @@ ROOMS = (
     "limits",
     "feed",
 )
-GROUND = ("database", "vault", "settings", "logs", "errors", "failpoints")
+GROUND = ("database", "vault", "settings", "logs", "errors", "failpoints", "tallies", "traces")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -17,6 +17,7 @@ FOR_ALL_BRANDS: dict[str, str] = {
     "access.operators.revoke_operator_token": "Of no brand: its line of the audit stands under the nil brand.",
     "connections.apps.forget_unused_app": "An app is of no brand: asks whether any brand's number still uses it.",
     "feed.board.sweep": "Upkeep of all brands: what is too old to be replayed goes, whosever it is.",
+    "health.backlog.measure": "Numbers over all brands for the operator's own machines; it tells whose nothing is.",
     "connections.numbers.find_numbers": "Tells which brand a number belongs to: by the brand in its row of `number`.",
     "events.queue.due_endpoints": "The claim serves all brands; a row of endpoint_due names its brand.",
     "events.queue.find_forgotten": "The net under all brands; each endpoint's brand stands in its own row.",

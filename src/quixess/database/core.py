@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 
 from quixess.database.reaching import reach
+from quixess.database.session import Session
 from quixess.errors import QuixessError
 
 Row = asyncpg.Record
@@ -260,6 +261,7 @@ async def _pool(dsn: str, size: int, settings: dict[str, str]) -> asyncpg.Pool:
         min_size=1,
         max_size=size,
         server_settings=settings,
+        connection_class=Session,
         reset=_keep_session,
         connect=cast("Any", reach),
         command_timeout=PATIENCE_S,
