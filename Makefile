@@ -37,7 +37,7 @@ endef
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup up test quick format docs check check-all chaos bench wheel lock clean
+.PHONY: help setup up test quick format docs check check-all chaos failover soak bench wheel lock clean
 
 help: ## this list
 	@printf 'make $(BLUE)…$(OFF)\n'
@@ -72,8 +72,14 @@ check: .venv/.dev-stamp ## what CI runs: format, lint, floor plan, types, tests 
 check-all: TESTS :=
 check-all: check ## check, with the slow tests: before an issue is called done
 
-chaos: .venv/.dev-stamp ## kill gateways, workers and PostgreSQL at random under load (MINUTES=10; ARGS="--seed 7" dies the same)
-	@$(RUN) -m tests.chaos --minutes $(MINUTES) --kill-postgres $(ARGS)
+chaos: .venv/.dev-stamp ## kill, freeze, fill and set wrong everything at random under load (MINUTES=10; ARGS="--seed 7")
+	@$(RUN) -m tests.chaos --minutes $(MINUTES) --everything $(ARGS)
+
+failover: .venv/.dev-stamp ## let the primary of a Patroni cluster die under load (ARGS="--asynchronous" measures the loss)
+	@$(RUN) -m tests.chaos.failover $(ARGS)
+
+soak: .venv/.dev-stamp ## a steady load with hostile receivers: memory, files, dead rows, tables (MINUTES=60)
+	@$(RUN) -m tests.chaos.soak --minutes $(MINUTES) $(ARGS)
 
 bench: .venv/.bench-stamp ## measure: CPU per operation, against the least possible and the usual stack (ARGS="send growth …")
 	@$(RUN) -m bench $(ARGS)

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Self
 
 import aiohttp
 from aiohttp import web
@@ -38,7 +39,7 @@ class Balanced:
         }
         self._listens = listens
         self._numbers = itertools.count(1)
-        self._enough = asyncio.Event()
+        self._enough, self._some_ready = asyncio.Event(), asyncio.Event()
 
     @property
     def errors(self) -> dict[str, int]:
@@ -54,11 +55,10 @@ class Balanced:
         await web.TCPSite(self._server, self._listens, 0).start()
         return f"http://{self._listens}:{self._server.addresses[0][1]}/webhooks/quixess"
 
-    async def __aenter__(self) -> "Balanced":
+    async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
         self._looking = asyncio.create_task(self._look())
-        while not self._ready:
-            await asyncio.sleep(_LOOK_EVERY_S)
+        await self._some_ready.wait()
         self._clients = [asyncio.create_task(self._ask_on(index)) for index in range(_CLIENTS)]
         return self
 
@@ -74,7 +74,7 @@ class Balanced:
         """Wait until all that was written has arrived, and give how much is still missing after so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while len(self.arrived) < self.written:
+                while len(self.arrived) < self.written:  # noqa: ASYNC110 - each arrival would have to be waited for
                     await asyncio.sleep(0.1)
         await asyncio.sleep(1)  # for those that come twice
         await self._server.cleanup()
@@ -100,6 +100,8 @@ class Balanced:
                 except (aiohttp.ClientError, OSError, TimeoutError):
                     ready = False
                 (self._ready.add if ready else self._ready.discard)(url)
+                if ready:
+                    self._some_ready.set()
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _ask_on(self, index: int) -> None:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
 import uvloop
@@ -41,7 +42,7 @@ class Hosts:
         self.network = f"{_NETWORK}.0/24" if self.apart else "127.0.0.0/8"
         self.all: list[Host] = []
 
-    def __enter__(self) -> "Hosts":
+    def __enter__(self) -> Self:
         if not self.apart:
             self.all = [Host(f"127.0.0.{number + 11}") for number in range(self._count)]
             return self

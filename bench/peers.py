@@ -1,8 +1,8 @@
 """The other ends of the wire, as cheap as Python can be: a fake Meta that takes everything, a sink that counts.
 
 Neither is the simulator: they check nothing and answer at once, so that what is measured is the gateway. Each runs
-as a process of its own (`python -m bench.peers meta|sink|late PORTS [ADDRESS]`), says its ports in a line of JSON, and answers
-every line on its input with a line of JSON: what it has got since the last one. `late` is a sink that answers
+as a process of its own (`python -m bench.peers meta|sink|late PORTS [ADDRESS]`), says its ports in a line of JSON, and
+answers every line on its input with a line of JSON: what it has got since the last one. `late` is a sink that answers
 `late_s` seconds later, as the last line said.
 """
 

@@ -15,7 +15,7 @@ from bench.hosts import Host, Hosts
 from bench.processes import BenchError, Measured, Peer
 from bench.report import Round
 from bench.rig import Rig
-from bench.rounds import ROUNDS, Course
+from bench.rounds import Course
 
 _CONNECTIONS = 128
 _PROCESSES = (1, 2, 4)
@@ -64,7 +64,9 @@ def _with(at: Rig, kind: str, count: int, seconds: float) -> list[Round]:
         read=at.meters(measured=[one.pid for one in gateways], load=generator.pid, meta=meta.pid),
         port=[one.port for one in gateways],
         kind=kind,
-        facts={"host": "127.0.0.1", "key": tenant.key, "people": 1_000} if kind == "otp" else tenants.webhook_facts(0, 1_000),
+        facts={"host": "127.0.0.1", "key": tenant.key, "people": 1_000}
+        if kind == "otp"
+        else tenants.webhook_facts(0, 1_000),
         awaits=kind == "webhook",
         settle=lambda: tables.until_empty(dsn, "delivery"),
     )
@@ -119,11 +121,14 @@ async def _together(at: Rig, hosts: Hosts, dsn: str, meta: Peer, seconds: float)
     for one in running:
         await asyncio.to_thread(one.stop)
     ours = [used[f"host{index}"] for index in range(_HOSTS)]
-    print(f"  the work of {2 * seconds:g} s was shared as {', '.join(f'{one / sum(ours):.0%}' for one in ours)} of their CPU")
-    print(f"  one after the other restarted: {balanced.answers.total():,} requests, errors: {balanced.errors or 'none'}")
+    shares = ", ".join(f"{one / sum(ours):.0%}" for one in ours)
+    print(f"  the work of {2 * seconds:g} s was shared as {shares} of their CPU")
     print(
-        f"  {balanced.sent:,} codes answered 200, {reached_meta:,} at Meta; {balanced.written:,} webhooks answered 200, "
-        f"{len(balanced.arrived):,} delivered, {balanced.twice} of them twice\n"
+        f"  one after the other restarted: {balanced.answers.total():,} requests, errors: {balanced.errors or 'none'}"
+    )
+    print(f"  {balanced.sent:,} codes answered 200, {reached_meta:,} at Meta")
+    print(
+        f"  {balanced.written:,} webhooks answered 200, {len(balanced.arrived):,} delivered, {balanced.twice} twice\n"
     )
     if missing or reached_meta != balanced.sent or balanced.errors:
         raise BenchError(f"{missing} events are missing, or a restart was noticed")

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from bench import rig, tables, tenants
-from bench.processes import Measured
+from bench.processes import Measured, Peer
 from bench.rig import Rig
 from bench.rounds import Course
 
@@ -49,7 +49,7 @@ def _tell(at: Rig, name: str, *found: tuple[float, float]) -> None:
     at.say(f"{name}: ready after {seconds:.1f} s, {memory:.0f} MB")
 
 
-def _load(at: Rig, process: Measured, generator: rig.Peer, key: str, name: str) -> None:
+def _load(at: Rig, process: Measured, generator: Peer, key: str, name: str) -> None:
     facts = {"host": f"127.0.0.1:{process.port}", "key": key, "people": 1_000}
     course = Course(generator, at.meters(measured=process.pid), process.port, "otp", facts)
     course.once(connections=_CONNECTIONS, seconds=_SECONDS)

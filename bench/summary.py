@@ -39,7 +39,7 @@ class Summary:
         if not self._lines and not self._notes:
             return ""
         head = f"{'operation':<{_FIRST}}" + "".join(f"{name:>11}" for name in _HEADS)
-        told = "CPU is µs an operation, gateway or worker and PostgreSQL together. Ratios: ours to the limit, usual to ours."
+        told = "CPU is µs an operation, of gateway or worker and PostgreSQL. Ratios: ours to the limit, usual to ours."
         return "\n".join([head, *self._lines, told, *self._notes, ""]) if self._lines else "\n".join([*self._notes, ""])
 
 

@@ -1,7 +1,7 @@
 """Installations of any size, written by SQL: brands with all that they have, and years of traffic of one of them.
 
 Half of the messages are of the tenant that is measured, the rest of a thousand others. They lie over the last twenty
-days, in partitions, each with its statuses, words, wamid, event, attempt and outcome, as the gateway would have left it.
+days, in partitions, each with its statuses, words, wamid, event, attempt and outcome, as the gateway leaves them.
 """
 
 import asyncio
@@ -24,10 +24,11 @@ _FILLING = {"synchronous_commit": "off", "maintenance_work_mem": "512MB", "work_
 _ID = """(lpad(to_hex({start} + n * {span} / {rows}), 12, '0') || '7' || substr(md5('{kind}' || n), 1, 3) || '8'
           || substr(md5('{kind}' || n), 4, 15))::uuid"""
 _BRANDS = (
-    "CREATE TABLE bench_brand AS SELECT k, uuidv7() AS id, uuidv7() AS connection_id, uuidv7() AS endpoint_id"
-    " FROM generate_series(1, {brands}) k",
+    """CREATE TABLE bench_brand AS SELECT k, uuidv7() AS id, uuidv7() AS connection_id, uuidv7() AS endpoint_id
+       FROM generate_series(1, {brands}) k""",
     "INSERT INTO brand (id, name) SELECT id, 'Brand ' || k FROM bench_brand",
-    """INSERT INTO api_key (id, lineage_id, brand_id, key_hash, pepper_version, prefix8, last4, name, scopes, created_by)
+    """INSERT INTO api_key (id, lineage_id, brand_id, key_hash, pepper_version, prefix8, last4, name, scopes,
+                            created_by)
        SELECT id, id, id, sha256(k::text::bytea), 1, 'qxs_live', 'abcd', 'bench', '{{whatsapp:send_otp}}', 'bench'
        FROM bench_brand""",
     """INSERT INTO connection (brand_id, id, app_id, waba_id, phone_number_id, display_phone, graph_url, token,
@@ -43,10 +44,10 @@ _BRANDS = (
     """INSERT INTO endpoint (brand_id, id, url, secret)
        SELECT id, endpoint_id, 'https://tenant.example/' || k, '' FROM bench_brand""",
     "INSERT INTO endpoint_due (endpoint_id, brand_id, next_at) SELECT endpoint_id, id, 'infinity' FROM bench_brand",
-    "INSERT INTO count_turn (id, counted_to, next_at) SELECT b.id, now(), f.at FROM brand b, {later} f"
-    " ON CONFLICT DO NOTHING",
-    "INSERT INTO gap_turn (id, walked_to, next_at) SELECT b.id, uuidv7(), f.at FROM brand b, {later} f"
-    " ON CONFLICT DO NOTHING",
+    """INSERT INTO count_turn (id, counted_to, next_at) SELECT b.id, now(), f.at FROM brand b, {later} f
+       ON CONFLICT DO NOTHING""",
+    """INSERT INTO gap_turn (id, walked_to, next_at) SELECT b.id, uuidv7(), f.at FROM brand b, {later} f
+       ON CONFLICT DO NOTHING""",
 )
 _LATER = "(SELECT now() + interval '1 day' AS at)"  # what the worker does for each brand by itself is not measured here
 _WHO = """(SELECT n, CASE WHEN n % 2 = 0 THEN {ours} ELSE b.id END AS brand_id,
@@ -81,7 +82,9 @@ _ROWS = (
        SELECT m.brand_id, m.sent, m.sent, m.event, m.endpoint_id, 1, 200, 12, m.at FROM {who}""",
     "INSERT INTO intake (id, app_id, body) SELECT m.id, '1', '{data}' FROM {who} WHERE m.n % 10 = 0",
 )
-_DATA = '{"message_id": "msg_01KAPX0000000000000000000A", "type": "text", "content": {"body": "Is the blue one there?"}}'
+_DATA = (
+    '{"message_id": "msg_01KAPX0000000000000000000A", "type": "text", "content": {"body": "Is the blue one there?"}}'
+)
 
 
 def build(dsn: str, tenant: Tenant, *, rows: int, brands: int) -> float:

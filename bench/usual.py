@@ -32,7 +32,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 AT_ONCE = 100
-_LEASE = timedelta(seconds=30)
+_LEASE, _AGAIN = timedelta(seconds=30), timedelta(seconds=1)
 _IDLE_S = 0.05
 
 
@@ -138,7 +138,7 @@ def build(at: Gateway) -> FastAPI:
     Session = Annotated[AsyncSession, Depends(session)]  # noqa: N806 - a type
 
     async def caller(on: Session, x_api_key: Annotated[str, Header()]) -> ApiKey:
-        found = await on.get(ApiKey, hashlib.sha256(x_api_key.encode()).digest())
+        found: ApiKey | None = await on.get(ApiKey, hashlib.sha256(x_api_key.encode()).digest())
         if found is None:
             raise HTTPException(401)
         return found
@@ -220,12 +220,18 @@ class Worker:
     async def _deliver(self, row: Delivery) -> None:
         mark, started = hmac.digest(row.secret.encode(), row.body, "sha256").hex(), time.monotonic()
         headers = {"Content-Type": "application/json", "X-Signature-256": f"sha256={mark}"}
-        answer = await self._http.post(row.url, content=row.body, headers=headers)
+        try:
+            status = (await self._http.post(row.url, content=row.body, headers=headers)).status_code
+        except httpx.HTTPError:
+            status = 0
         took = int((time.monotonic() - started) * 1000)
         async with self._sessions() as on, on.begin():
-            on.add(Attempt(id=uuid7(), delivery_id=row.id, status=answer.status_code, duration_ms=took))
-            if answer.is_success:
+            on.add(Attempt(id=uuid7(), delivery_id=row.id, status=status, duration_ms=took))
+            if status == 200:
                 await on.execute(delete(Delivery).where(Delivery.id == row.id))
+            else:
+                again = datetime.now(UTC) + _AGAIN
+                await on.execute(update(Delivery).where(Delivery.id == row.id).values(next_at=again))
 
 
 async def _make_tables(at: Any) -> None:

@@ -21,7 +21,7 @@ from quixess.database import ids
 from tests.chaos import judging, patroni, stage
 from tests.chaos.deaths import UNFLUSHED_S, Death, Scales
 from tests.chaos.judging import Verdict
-from tests.chaos.patroni import Cluster, MissingError, Node
+from tests.chaos.patroni import Cluster, MissingError
 from tests.chaos.play import meanwhile
 from tests.chaos.stage import Stage
 from tests.crash import ledger
@@ -73,7 +73,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="what is asked when (any)")
     asked = parser.parse_args()
     plan = Plan(asked.kills, not asked.asynchronous, asked.lag, asked.seed, freezes=asked.freezes)
-    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
+    for name in ("asyncpg", "asyncio"):  # they tell at length that PostgreSQL is away; we know
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         outcome = asyncio.run(run(plan, _say))
     except MissingError as error:
@@ -122,14 +123,13 @@ async def _fall(plan: Plan, cluster: Cluster, at: Stage, dice: random.Random, ou
     leased = await at.site.value("SELECT count(*) FROM delivery WHERE endpoint_id = $1 AND lease IS NOT NULL",
                                  at.endpoint_id)  # fmt: skip
     await asyncio.sleep(UNFLUSHED_S)
-    others = [node for node in cluster.nodes if node is not primary]
-    for node in others:
-        node.hold_standby(still=True)
+    primary.hold_senders()
     await asyncio.sleep(plan.lag_s)
     fell = time.time()
-    await (_freeze(primary) if plan.freezes else primary.kill())
-    for node in others:
-        node.hold_standby(still=False)
+    if plan.freezes:
+        primary.freeze()
+    else:
+        await primary.kill()
     heir = await cluster.until_other_than(primary)
     outcome.taken_over_s.append(time.time() - fell)
     await _until_heard(at, fell)
@@ -145,10 +145,6 @@ async def _fall(plan: Plan, cluster: Cluster, at: Stage, dice: random.Random, ou
     bound = int(leased) + sum(since <= post.at <= over for post in at.keeper.posts)
     assert heir.process is not None
     return Death("postgres", heir.process.pid, fell, over, bound)
-
-
-async def _freeze(primary: Node) -> None:
-    primary.freeze()
 
 
 async def _until_heard(at: Stage, fell: float) -> None:

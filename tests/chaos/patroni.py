@@ -113,12 +113,12 @@ class Node:
                 _signal(pid, signal.SIGKILL)
             await self.process.wait()
 
-    def hold_standby(self, *, still: bool) -> None:
-        """Stop what takes the primary's log in here, or let it go on: a standby that lags."""
+    def hold_senders(self) -> None:
+        """Stop what sends the log to the standbys: they hear nothing more of what is committed here."""
         for pid in _working_in(self.folder):
             with contextlib.suppress(OSError):
-                if "walreceiver" in Path(f"/proc/{pid}/cmdline").read_text():
-                    _signal(pid, signal.SIGSTOP if still else signal.SIGCONT)
+                if "walsender" in Path(f"/proc/{pid}/cmdline").read_text():
+                    _signal(pid, signal.SIGSTOP)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

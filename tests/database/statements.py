@@ -117,7 +117,7 @@ def _texts(module: Module, place: str, node: ast.expr) -> list[str]:
     scope = vars(importlib.import_module(f"quixess.{module.name}".removesuffix(".__init__")))
     code = compile(ast.Expression(node), place, "eval")
     try:
-        found = [eval(code, scope | names) for names in _spellings(place, scope)]  # noqa: S307 - our own source
+        found = [eval(code, scope | names) for names in _spellings(place, scope)]
     except (NameError, AttributeError) as error:
         raise UnreadError(f"{place}: {error}. Say in SPELLED what the name may stand for.") from error
     return [text for text in found if isinstance(text, str)]
@@ -128,6 +128,6 @@ def _spellings(place: str, scope: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for one in SPELLED.get(place, ({},)):
         choices: list[dict[str, Any]] = [{}]
         for name, source in one.items():
-            values = eval(source, scope)  # noqa: S307 - SPELLED
+            values = eval(source, scope)
             choices = [known | {name: value} for known in choices for value in values]
         yield from choices

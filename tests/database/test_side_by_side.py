@@ -11,13 +11,14 @@ from quixess.database import migrate
 from quixess.database.migrate import BESIDE, MigrationError
 from quixess.health import State
 from quixess.health.machine import examine_database
-from tests.world import OTP, PHONE, World
+from tests.world import World
 
 FILES = sorted(Path(migrate.__file__).parent.glob("migrations/*.sql"))
 # What an older version would notice: something gone, renamed, stricter, or other than it was.
 NOTICED = re.compile(
     r"\b(?:DROP|RENAME|TRUNCATE|REVOKE|DELETE FROM|UPDATE|SET NOT NULL|ALTER COLUMN|ADD CONSTRAINT|OR REPLACE|DISABLE|"
-    r"ENABLE|CREATE UNIQUE INDEX|CREATE (?:CONSTRAINT )?TRIGGER)\b|ADD COLUMN (?:(?!DEFAULT)[^,;])*NOT NULL(?![^,;]*DEFAULT)",
+    r"ENABLE|CREATE UNIQUE INDEX|CREATE (?:CONSTRAINT )?TRIGGER)\b"
+    r"|ADD COLUMN (?:(?!DEFAULT)[^,;])*NOT NULL(?![^,;]*DEFAULT)",
     re.IGNORECASE,
 )
 
@@ -54,12 +55,11 @@ async def test_an_older_version_starts_and_works_beside_what_only_adds(owner: as
 async def test_a_process_goes_on_sending_while_the_database_is_migrated(
     world: World, owner: asyncpg.Connection
 ) -> None:
-    body = {"to": PHONE, "code": "482913", "template_name": "signup_otp"}
-    assert (await world.call("POST", OTP, body)).status == 200
+    assert (await world.send_otp()).status == 200
 
     await migrate_by_a_newer_version(owner, beside=True)
 
-    assert (await world.call("POST", OTP, body)).status == 200
+    assert (await world.send_otp()).status == 200
 
 
 async def test_an_older_version_does_not_start_over_what_it_would_notice(owner: asyncpg.Connection, dsn: str) -> None:

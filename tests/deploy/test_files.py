@@ -20,7 +20,7 @@ from tests.deploy import files
 from tests.deploy.files import DEPLOY, Json
 from tests.house.source import PACKAGE, ROOT
 
-CONNECTIONS = 18  # of one process, at most: docs/operations.md, "Your own"
+CONNECTIONS = 19  # of one process, at most: docs/operations.md, "Your own"
 UNPRIVILEGED = "10001"
 
 

@@ -1,4 +1,8 @@
-"""Migrations: numbered SQL files, applied once, in order, under an advisory lock."""
+"""Migrations: numbered SQL files, applied once, in order, under an advisory lock.
+
+A file that begins with the line `BESIDE` only adds what older versions do not notice: they start over it, so that an
+upgrade can go through the processes one by one, and back (docs/operations.md, "Upgrades"). Any other ends them.
+"""
 
 from pathlib import Path
 
@@ -11,6 +15,13 @@ from quixess.database.reaching import reach
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x51_58_4D_49_47  # one number for all Quixess processes of a database
 _MINIMUM = 150000
+BESIDE = "-- Older versions may go on beside this.\n"
+_TABLE = """CREATE TABLE IF NOT EXISTS migration (
+    name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now(), beside boolean NOT NULL DEFAULT false
+)"""
+_HAS_COLUMN = """SELECT EXISTS (
+    SELECT FROM pg_attribute WHERE attrelid = 'migration'::regclass AND attname = 'beside' AND NOT attisdropped
+)"""
 
 
 class MigrationError(Exception):
@@ -71,17 +82,20 @@ def _refuse_old_server(connection: asyncpg.Connection) -> None:
 
 
 async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
-    await connection.execute(
-        "CREATE TABLE IF NOT EXISTS migration (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
-    )
-    done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")}
+    await connection.execute(_TABLE)
+    if not await connection.fetchval(_HAS_COLUMN):  # asked first: ALTER TABLE waits for everybody who reads the table
+        await connection.execute("ALTER TABLE migration ADD COLUMN IF NOT EXISTS beside boolean NOT NULL DEFAULT false")
+    done = {row["name"]: row["beside"] for row in await connection.fetch("SELECT name, beside FROM migration")}
     files = sorted(_FOLDER.glob("*.sql"))
-    _refuse_newer_database(done, {file.name for file in files})
+    _refuse_newer_database({name for name, beside in done.items() if not beside}, {file.name for file in files})
     missing = [file for file in files if file.name not in done]
     for file in missing:
         async with connection.transaction():
-            await connection.execute(file.read_text())
-            await connection.execute("INSERT INTO migration (name) VALUES ($1)", file.name)
+            sql = file.read_text()
+            await connection.execute(sql)
+            await connection.execute(
+                "INSERT INTO migration (name, beside) VALUES ($1, $2)", file.name, sql.startswith(BESIDE)
+            )
     return [file.name for file in missing]
 
 

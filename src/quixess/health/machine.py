@@ -3,7 +3,7 @@
 import re
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -21,6 +21,8 @@ _OFF_S = 60.0
 _FAR_OFF_S = 240.0  # receivers take a signature for five minutes
 _UPPER = re.compile(r"TO \('([0-9a-f-]+)'\)")
 _GIB = 1 << 30
+# By way of JSON, because a database that was not migrated for long has no such column.
+_DONE = """SELECT name, coalesce((to_jsonb(migration) ->> 'beside')::boolean, false) AS beside FROM migration"""
 _CANARY = Place("keyring_canary", "sealed", "only")
 
 
@@ -121,7 +123,7 @@ def _judge_version(major: int) -> Check:
 
 async def _tables(connection: asyncpg.Connection) -> list[Check]:
     there = await connection.fetchval("SELECT to_regclass('migration') IS NOT NULL")
-    done = {row["name"] for row in await connection.fetch("SELECT name FROM migration")} if there else set()
+    done = {row["name"]: row["beside"] for row in await connection.fetch(_DONE)} if there else {}
     bounds = await connection.fetch(
         """SELECT i.inhparent::regclass::text AS parent, pg_get_expr(c.relpartbound, c.oid) AS bounds
            FROM pg_partitioned_table p JOIN pg_inherits i ON i.inhparent = p.partrelid
@@ -130,12 +132,14 @@ async def _tables(connection: asyncpg.Connection) -> list[Check]:
     return [_judge_migrations(done), _judge_partitions([(row["parent"], row["bounds"]) for row in bounds])]
 
 
-def _judge_migrations(done: set[str]) -> Check:
-    known = {file.name for file in (Path(migrate.__file__).parent / "migrations").glob("*.sql")}
-    if newer := sorted(done - known):
+def _judge_migrations(done: Mapping[str, bool]) -> Check:
+    known = migrate.known()
+    if newer := sorted(done.keys() - known):
         said = f"The database was migrated by a newer Quixess ({', '.join(newer)})."
+        if all(done[name] for name in newer):
+            return warned("migrations", said, "This version may go on beside it: finish the upgrade, or the way back.")
         return failed("migrations", said, "Run that version of Quixess here, or a later one.")
-    if missing := sorted(known - done):
+    if missing := sorted(known - done.keys()):
         said = f"The database lacks {len(missing)} of {len(known)} migrations, the first is {missing[0]}."
         return failed("migrations", said, "Run `quixess migrate`.")
     return passed("migrations", f"All {len(known)} migrations are applied.")

@@ -1,3 +1,4 @@
+-- Older versions may go on beside this.
 -- What the probes ask every few seconds is found by index, however much there is.
 
 CREATE INDEX connection_token_ends ON connection (token_expires_at) WHERE state = 'active' AND token_expires_at IS NOT NULL;
