@@ -15,6 +15,9 @@ from quixess.vault import Keyring
 
 Result = TypeVar("Result")
 APP_SECRET = "bench-app-secret-0123456789abcdef"
+_RESTING = (
+    "UPDATE connection SET token_due_at = now() + interval '1 day' WHERE brand_id = $1"  # the fake Meta knows none
+)
 _APP_ID, _WABA, _NUMBER = "210000000000001", "210000000000002", "210000000000003"
 
 
@@ -70,6 +73,7 @@ async def _connect(db: Database, keyring: Keyring, brand_id: UUID, graph_url: st
     )
     async with db.transaction() as tx:
         await connections.connect(tx, keyring, brand_id, facts)
+        await tx.execute(_RESTING, brand_id)
         connection = (await connections.active(tx, keyring, [brand_id]))[brand_id]
     lines = Lines(version="v25.0", timeout_s=10)
     await templates.Sync(db, keyring, lines, None).run(connection)

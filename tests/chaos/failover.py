@@ -45,12 +45,17 @@ class Plan:
 
 @dataclass
 class Losses:
-    """What was answered and is gone: sends that Meta has and we forgot, answers that we forgot, facts untold."""
+    """What was answered and is gone: sends that Meta has and we forgot, answers that we forgot, facts untold.
+
+    `endless` are sends that never get an answer to keep, since what they stand on is gone.
+    """
 
     sends: int = 0
     answers: int = 0
     facts: int = 0
     sent_twice: int = 0
+    endless: int = 0
+    endless: int = 0
 
 
 @dataclass
@@ -59,6 +64,7 @@ class Outcome:
 
     verdict: Verdict
     losses: Losses
+    sends: int = 0
     taken_over_s: list[float] = field(default_factory=list)
     silent_s: list[float] = field(default_factory=list)
 
@@ -100,13 +106,19 @@ async def run(plan: Plan, tell: Callable[[str], None]) -> Outcome:
                             tell(f"{number + 1}. fall: taken over after {outcome.taken_over_s[-1]:.1f} s, "
                                  f"no 200 for {outcome.silent_s[-1]:.1f} s")  # fmt: skip
                     await asyncio.gather(*(one.ready.wait() for one in at.kept))
-                    await at.load.finish()
+                    if plan.synchronous:
+                        if plan.synchronous:
+                        await at.load.finish()
+                    else:  # the answer to a text that was lost is refused for ever
+                        outcome.losses.endless = await at.load.give_up(_LOSS_PATIENCE_S)
+                    else:  # the answer to a text that was lost is refused for ever
+                        outcome.losses.endless = await at.load.give_up(_LOSS_PATIENCE_S)
                     for rogue in at.rogues:
                         rogue.reformed = True
                     outcome.verdict = await judging.judge(
                         at, deaths, scales, judging.PATIENCE_S if plan.synchronous else _LOSS_PATIENCE_S
                     )
-                    outcome.losses = await _count_losses(at)
+                    outcome.sends = await _count_losses(at, outcome.losses)
                 if outcome.verdict.evidence and plan.synchronous:
                     shutil.copytree(folder, patroni.HOME / "last", dirs_exist_ok=True, ignore=_ONLY_LOGS)
                 return outcome
@@ -159,9 +171,8 @@ def _silence(at: Stage, fell: float) -> float:
     return max((after - before for before, after in pairwise(moments)), default=0.0)
 
 
-async def _count_losses(at: Stage) -> Losses:
-    """Count what Meta and the tenants have in their books, and we have not."""
-    found = Losses()
+async def _count_losses(at: Stage, found: Losses) -> int:
+    """Count what Meta and the tenants have in their books, and we have not; return how many sends Meta has."""
     sends = await at.site.sends()
     rows = await at.site.rows("SELECT id, idempotency_key FROM message WHERE direction = 'outbound'")
     known = {ids.show("msg", row["id"]): row["idempotency_key"] for row in rows}
@@ -172,7 +183,7 @@ async def _count_losses(at: Stage) -> Losses:
     found.sent_twice = sum(count - 1 for count in Counter(known.get(mark, mark) for mark in marks.elements()).values())
     told = {post.fact for post in at.keeper.posts}
     found.facts = len(await ledger.expected(at.site) - told)
-    return found
+    return len(sends)
 
 
 def _report(plan: Plan, of: Outcome) -> str:
@@ -180,7 +191,7 @@ def _report(plan: Plan, of: Outcome) -> str:
     rows = [
         ("mode", "synchronous" if plan.synchronous else "asynchronous (PostgreSQL's and Patroni's default)"),
         ("the primary", f"{'froze' if plan.freezes else 'died'} {plan.kills} times, standbys {plan.lag_s:g} s behind"),
-        ("sends at Meta", f"{verdict.accepted}"),
+        ("sends at Meta", f"{of.sends}"),
         ("texts and bodies in", f"{verdict.inbound}"),
         ("events told", f"{verdict.events}"),
         ("repeats", f"{verdict.repeats}, at most {verdict.bound} were on their way (and {verdict.refused} not taken)"),
@@ -189,6 +200,8 @@ def _report(plan: Plan, of: Outcome) -> str:
         ("lost: sends we forgot", f"{losses.sends}"),
         ("lost: answers we forgot", f"{losses.answers}"),
         ("lost: facts never told", f"{losses.facts}"),
+        ("sends without an end", f"{losses.endless}"),
+        ("sends without an end", f"{losses.endless}"),
         ("sent twice", f"{losses.sent_twice}"),
     ]
     told = "".join(f"{name:<26}{said}\n" for name, said in rows)

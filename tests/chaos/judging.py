@@ -99,11 +99,13 @@ async def _left(stage: Stage) -> dict[str, Any]:
 
 
 async def _judge_sends(stage: Stage, _deaths: Sequence[Death], found: Verdict) -> None:
+    found.inbound = len(stage.site.written) + len(stage.load.said_elsewhere)
     wamids = await ledger.judge_sends(stage.site)
     found.accepted = len(wamids)
-    found.inbound = len(stage.site.written) + len(stage.load.said_elsewhere)
     for key, answers in stage.site.answers.items():
-        last = [answer for answer in answers if answer.status in {200, 202, 502}][-1]
+        kept = [answer for answer in answers if answer.status in {200, 202, 502}]
+        assert kept, f"{key} never had an answer to keep"
+        last = kept[-1]
         message = last.json.get("id") or last.json["message_id"]
         has = message in wamids
         assert (last.status == 200) == has, f"{key} ended as {last.status}, and Meta {'has it' if has else 'has not'}"

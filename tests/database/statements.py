@@ -33,7 +33,7 @@ SPELLED: dict[str, tuple[Mapping[str, str], ...]] = {
         {
             "data": "[False]",
             "source": "[_WAITING, _FAILED]",
-            "found_by": "['c JOIN event e ON e.brand_id = $1 AND e.id = c.id']",
+            "found_by": "[_source(Filter(states=['pending']))[1]]",
         },
     ),
     "events.listing._end_of_look": (

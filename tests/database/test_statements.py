@@ -199,7 +199,7 @@ BAD = {
     "a bare delete": "DELETE FROM message m USING unnest($1::uuid[]) AS w(id) WHERE m.id = w.id",
     "an insert without it": "INSERT INTO message (id) VALUES ($1)",
     "a join by id alone": "SELECT 1 FROM event e JOIN message m ON m.id = e.message_id WHERE e.brand_id = $1",
-    "a query inside": "SELECT 1 FROM event WHERE brand_id = $1 AND EXISTS (SELECT FROM message m WHERE m.id = event.id)",
+    "a query inside": "SELECT 1 FROM event WHERE brand_id = $1 AND id IN (SELECT m.id FROM message m WHERE m.id = $2)",
     "a lateral": "SELECT 1 FROM brand b CROSS JOIN LATERAL (SELECT id FROM message WHERE id = b.id) m",
     "the brand of a query inside": "SELECT 1 FROM message WHERE id IN (SELECT id FROM wamid WHERE brand_id = $1)",
     "a part of a WITH": "WITH gone AS (DELETE FROM message WHERE id = $1 RETURNING id) SELECT id FROM gone",

@@ -113,6 +113,7 @@ async def test_nobody_is_sent_to_a_process_that_is_not_there_yet(watched: World)
     assert await fresh.faults() == []
 
 
+@pytest.mark.slow
 async def test_sigterm_is_told_to_balancers_before_the_listener_closes(dsn: str, tmp_path: Path) -> None:
     async with (
         processes.running(dsn, tmp_path, "serve", stop_delay="1.5") as gateway,

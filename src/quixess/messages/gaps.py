@@ -218,7 +218,8 @@ async def _due(tx: Tx, brand_id: UUID) -> list[Row]:
     rows = await tx.rows(
         """SELECT g.id AS gap_id, g.tries, m.* FROM (
              SELECT id, tries, next_at FROM gap WHERE brand_id = $1 AND next_at <= now() ORDER BY next_at LIMIT $2) g
-           LEFT JOIN message m ON m.brand_id = $1 AND m.id = g.id ORDER BY g.next_at""",
+           LEFT JOIN LATERAL (SELECT * FROM message x WHERE x.brand_id = $1 AND x.id = g.id OFFSET 0) m ON true
+           ORDER BY g.next_at""",
         brand_id,
         _LOOKS_A_TURN,
     )
@@ -233,7 +234,7 @@ async def _postpone(tx: Tx, brand_id: UUID, closed: Mapping[UUID, int]) -> None:
              SELECT id FROM gap WHERE brand_id = $1 AND next_at <= now() ORDER BY next_at LIMIT $2)
            UPDATE gap g SET next_at = now() + c.wait_s * interval '1 second'
            FROM due
-           JOIN message m ON m.brand_id = $1 AND m.id = due.id
+           CROSS JOIN LATERAL (SELECT * FROM message x WHERE x.brand_id = $1 AND x.id = due.id OFFSET 0) m
            JOIN unnest($3::uuid[], $4::int[]) AS c(connection_id, wait_s) ON c.connection_id = m.connection_id
            WHERE g.id = due.id""",
         brand_id,
