@@ -22,6 +22,7 @@ from tests.world import World, building
 
 _ENV = "QUIXESS_TESTS_SERVER"
 _TEMPLATE = "quixess_template"
+_ROOM_BYTES = 2_000_000_000
 _server: embedded.EmbeddedPostgres | None = None
 _folder: str | None = None
 
@@ -34,13 +35,19 @@ def pytest_configure(config: pytest.Config) -> None:
     global _server, _folder  # noqa: PLW0603 - one server for one run
     if _ENV in os.environ or config.option.collectonly:
         return
-    _folder = tempfile.mkdtemp(prefix="quixess-tests-")
+    _folder = tempfile.mkdtemp(prefix="quixess-tests-", dir=_in_memory())
     Path(_folder).chmod(0o711)
     # Tests kill processes, whose writes the kernel keeps: fsync is for power cuts, and a third of the run.
-    settings = {"synchronous_commit": "on", "fsync": "off", "max_connections": "400"}
+    settings = {"synchronous_commit": "on", "fsync": "off", "max_connections": "400", "max_wal_size": "256MB"}
     _server = embedded.EmbeddedPostgres(Path(_folder), settings=settings)
     os.environ[_ENV] = _server.start()
     asyncio.run(_make_template(os.environ[_ENV]))
+
+
+def _in_memory() -> str | None:
+    """Name a folder in memory with room for the databases of a run: each is a thousand files, made and removed."""
+    memory = Path("/dev/shm")
+    return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > _ROOM_BYTES else None
 
 
 def pytest_unconfigure() -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from quixess.database.session import Session
 from quixess.errors import QuixessError
 
 Row = asyncpg.Record
@@ -234,6 +235,7 @@ async def _pool(dsn: str, size: int, settings: dict[str, str]) -> asyncpg.Pool:
         min_size=1,
         max_size=size,
         server_settings=settings,
+        connection_class=Session,
         reset=_keep_session,
         command_timeout=20,
         timeout=5,
