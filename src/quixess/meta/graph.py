@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import metadata
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlencode
 
@@ -19,6 +18,7 @@ import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from quixess import __version__
 from quixess.meta import outcomes, payloads
 from quixess.meta.outcomes import Accepted, GraphError, NotSent, Outcome, Rejected, Unknown, Usage
 
@@ -42,6 +42,7 @@ _BIGGEST_ANSWER = 1 << 20
 _IDLE_S = 15.0  # below the idle time of Meta's edge, so that we are the ones who close
 _SILENCE_S = 30.0  # a download lasts as long as bytes come
 _CACHED_ROUTES = 4096
+_USER_AGENT = f"Quixess/{__version__}"
 _JSON, _FORM, _BYTES = "application/json", "application/x-www-form-urlencoded", "application/octet-stream"
 _Body = bytes | aiohttp.MultipartWriter | BinaryIO | None
 _PHONE_FIELDS = (
@@ -286,13 +287,3 @@ def _name(error: Exception) -> str:
     cause = getattr(error, "os_error", error)
     strerror = cause.strerror if isinstance(cause, OSError) and cause.errno is not None else None
     return f"{type(error).__name__} ({strerror})" if strerror else type(error).__name__
-
-
-def _find_version() -> str:
-    try:
-        return metadata.version("quixess")
-    except metadata.PackageNotFoundError:
-        return "source"  # run from a source tree without an installation
-
-
-_USER_AGENT = f"Quixess/{_find_version()}"

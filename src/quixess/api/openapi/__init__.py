@@ -1,9 +1,9 @@
 """The OpenAPI 3.1 document, made of the table of routes, the catalogue of errors and the schemas of events."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from typing import Any, TypeVar
 
+from quixess import __version__
 from quixess.api.openapi import operations, problems, schemas
 from quixess.api.openapi.managed import Described, Operated, for_operators
 from quixess.api.told import TOLD
@@ -82,7 +82,7 @@ def document(endpoints: Sequence[Described], server: str) -> dict[str, Any]:
             "title": "Quixess",
             "summary": "A scoped HTTP API for WhatsApp Business.",
             "description": _DESCRIPTION,
-            "version": metadata.version("quixess"),
+            "version": __version__,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": server}],
