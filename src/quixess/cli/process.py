@@ -17,7 +17,7 @@ import uvicorn
 
 from quixess import app, failpoints, logs, worker
 from quixess.cli.protocol import PatientProtocol
-from quixess.cli.rooms import Roles, Rooms, furnish, outward_policy
+from quixess.cli.rooms import Roles, Rooms, furnish
 from quixess.database import migrate
 from quixess.events.replaying import Replays
 from quixess.messages.gaps import Gaps
@@ -128,7 +128,7 @@ async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
     host, port = listener.getsockname()[:2]
     server = _Server(
         uvicorn.Config(
-            app.build(settings, _behind_doors(settings, rooms)),
+            app.build(settings, rooms),
             http=PatientProtocol,
             ws="none",
             lifespan="off",
@@ -149,27 +149,6 @@ async def _serving(settings: Settings, rooms: Rooms) -> AsyncIterator[str]:
         rooms.feed.close()  # pages that are live would be waited for
         await serving
         listener.close()
-
-
-def _behind_doors(settings: Settings, rooms: Rooms) -> app.Rooms:
-    return app.Rooms(
-        db=rooms.db,
-        keyring=rooms.keyring,
-        keys=rooms.keys,
-        limits=rooms.limits,
-        sync=rooms.sync,
-        sending=rooms.sending,
-        receiving=rooms.receiving,
-        shelf=rooms.shelf,
-        uploads=rooms.uploads,
-        lines=rooms.lines,
-        onboarding=rooms.onboarding,
-        parting=rooms.parting,
-        requests=rooms.requests,
-        feed=rooms.feed,
-        handset=rooms.handset,
-        policy=outward_policy(settings),
-    )
 
 
 class _Server(uvicorn.Server):
