@@ -51,6 +51,8 @@ class Intake:
             )
         if echo is None:
             raise QuixessError("verification_failed", "The verify token is not that of this app.")
+        async with self._db.statement() as tx:
+            await connections.note_handshake(tx, request.path_params["app_id"])
         return PlainTextResponse(echo, headers={"X-Content-Type-Options": "nosniff"})
 
     async def receive(self, request: Request) -> Response:

@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """For how many days what is kept: events with attempts, Meta's bodies, messages with statuses, the request log."""
+    """For how many days what is kept: events with attempts, Meta's bodies, messages with notes, the request log."""
 
     events: int
     intake: int
@@ -60,8 +60,9 @@ async def _expire(db: Database, day: date) -> int:
 
 
 async def _forget(db: Database, messages_before: date, statuses_before: date) -> None:
-    """Delete what pointed to messages that are gone, and statuses whose message never turned up."""
+    """Delete what pointed to messages that are gone, notes as old as they, and statuses without a message."""
     async with db.transaction() as tx:
+        await tx.execute("DELETE FROM note WHERE id < $1", ids.floor(_midnight(messages_before)))
         await tx.execute("DELETE FROM wamid WHERE message_id < $1", ids.floor(_midnight(messages_before)))
         await tx.execute("DELETE FROM parked_status WHERE id < $1", ids.floor(_midnight(statuses_before)))
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from quixess.api import ENDPOINTS, edge
 from quixess.api.manage import MANAGEMENT
 from quixess.api.streams import STREAMS, Stream
+from quixess.dashboard import PAGES
 from tests.api import raw
 
 LIMIT = 1_000_000
@@ -145,7 +146,7 @@ async def test_a_client_that_will_hang_up_after_the_answer_can_send_the_rest_bef
 def test_every_endpoint_that_takes_a_file_is_streamed_and_no_other() -> None:
     tenants = {one.route for one in ENDPOINTS if one.upload}
     operators = {one.route for one in MANAGEMENT if one.upload}
+    people = {one.path for one in PAGES if one.takes_file}
 
-    assert set(STREAMS) == tenants | operators
-    assert tenants
-    assert operators
+    assert set(STREAMS) == tenants | operators | people
+    assert all((tenants, operators, people))

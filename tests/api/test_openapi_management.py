@@ -34,8 +34,9 @@ async def _call(desk: Office, endpoint: Operated, path: str, body: Any) -> Answe
     return await desk.world.call(endpoint.method, where, key="", data=body, headers=headers)
 
 
-async def _is_paused(desk: Office) -> bool:
-    return bool(await desk.world.rows("SELECT id FROM template WHERE name = 'parcel_aside' AND status = 'PAUSED'"))
+async def _is(desk: Office, status: str) -> bool:
+    found = await desk.world.rows("SELECT id FROM template WHERE name = 'parcel_aside' AND status = $1", status)
+    return bool(found)
 
 
 class Day:
@@ -77,6 +78,7 @@ async def test_each_endpoint_answers_as_documented(desk: Office) -> None:
     await day.ask("show_connection", id=number)
     await day.ask("connection_health", id=number)
     await day.ask("change_pin", {"pin": "139254"}, id=number)
+    await day.ask("send_from", {}, id=number)
     await day.ask("rotate_app_secret", {"app_secret": desk.world.meta.world["app_secret"]}, id=number)
     await day.ask("manage_list_templates")
     await day.ask("manage_get_template", name="signup_otp")
@@ -86,8 +88,9 @@ async def test_each_endpoint_answers_as_documented(desk: Office) -> None:
     assert (await day.ask("check_template", DRAFT))["ok"]
     await day.ask("preview_template", DRAFT)
     await day.ask("create_template", DRAFT)
+    await eventually(lambda: _is(desk, "APPROVED"))  # else the news of both may overtake each other
     await desk.world.meta.lever("templates/parcel_aside", {"event": "PAUSED", "title": "RATE_LIMITING_PAUSE"})
-    await eventually(lambda: _is_paused(desk))
+    await eventually(lambda: _is(desk, "PAUSED"))
     await day.ask("unpause_template", {}, name="parcel_aside", language="en_US")
     await day.ask("upload_header_sample", uploads.form(files.JPEG))
     await day.ask("edit_template", {"message_send_ttl_seconds": 300}, name="signup_otp", language="en_US")

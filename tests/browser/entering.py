@@ -35,6 +35,12 @@ async def enter(world: World, role: Role = Role.OWNER, *, brand_id: UUID | None 
         person = await accounts.create(tx, email=email, name=f"Anna {role.value.capitalize()}", password_hash=hashed)
         hand = Hand("test", Role.OWNER, None)
         await members.add(tx, brand_id or world.brand_id, person, role, inbox=inbox, hand=hand)
+    return await sit_down(world, person)
+
+
+async def sit_down(world: World, person: Person) -> Entered:
+    """Sign a person in who is there."""
+    async with world.rooms.db.transaction() as tx:
         token = await sessions.open_session(tx, world.rooms.keyring, person.id, address="127.0.0.1", agent="tests")
     port = world.url.rpartition(":")[2]
     return Entered(person, token, f"quixess-{port}={token}")

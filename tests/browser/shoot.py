@@ -52,12 +52,12 @@ async def shoot(browser: Browser, world: World, role: Role, paths: Sequence[str]
 
 
 @asynccontextmanager
-async def staging(folder: Path, *, full: bool) -> AsyncIterator[World]:
-    """Build a world on a PostgreSQL of its own, with everything in a folder."""
+async def staging(folder: Path, *, full: bool, port: int = 0) -> AsyncIterator[World]:
+    """Build a world on a PostgreSQL of its own, with everything in a folder; it listens on a port (0: any)."""
     server = embedded.EmbeddedPostgres(folder)
     try:
         dsn = await asyncio.to_thread(server.start)
-        async with building(dsn, folder) as world:
+        async with building(dsn, folder, port=port) as world:
             if full:
                 await scenes.fill(world)
             yield world

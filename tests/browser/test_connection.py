@@ -68,7 +68,7 @@ async def test_the_page_follows_its_number_and_its_dialogs_are_sound(page: Page,
     await page.keyboard.press("Escape")
     assert world.meta.world["verify_token"] not in await page.content()
 
-    for name, title in (("New token", "again"), ("New app secret", "New app secret")):
+    for name, title in (("New token", "again"), ("New PIN", "New PIN of"), ("New app secret", "New app secret")):
         await page.get_by_role("link", name=name).click()
         await expect(page.get_by_role("dialog")).to_contain_text(title)
         assert await judging.faults(page) == []

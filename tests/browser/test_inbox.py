@@ -1,9 +1,10 @@
 """The inbox in a browser: a conversation appears, is answered, quoted, noted, closed by time, opened by a template."""
 
 import re
+from base64 import b64encode
 
 import pytest
-from playwright.async_api import FilePayload, Locator, Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from quixess.people import Role
 from quixess.support import canned
@@ -16,6 +17,12 @@ from tests.world import World, eventually
 HOME = "/app/whatsapp/inbox"
 DAY_S = 86_400
 PATIENCE_MS = 20_000
+PASTE = """(field, data) => {
+  const clipboardData = new DataTransfer();
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  clipboardData.items.add(new File([bytes], "label.png", { type: "image/png" }));
+  field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
 
 
 async def open_conversation(page: Page, world: World, text: str = "Hello?") -> None:
@@ -248,8 +255,7 @@ async def test_a_slash_finds_a_canned_reply(page: Page, world: World) -> None:
 
 async def test_a_pasted_picture_goes_with_the_answer(page: Page, world: World) -> None:
     await open_conversation(page, world)
-    file = FilePayload(name="label.png", mimeType="image/png", buffer=customers.picture(40, 30))
-    await page.locator("[data-composer] [type=file]").set_input_files(file)
+    await field(page).evaluate(PASTE, b64encode(customers.picture(40, 30)).decode())
     await expect(page.locator("#attached")).to_contain_text("label.png", timeout=PATIENCE_MS)
     await field(page).fill("Your label")
     await field(page).press("Enter")
@@ -258,6 +264,23 @@ async def test_a_pasted_picture_goes_with_the_answer(page: Page, world: World) -
     await expect(answer.get_by_role("img", name="Photo")).to_be_visible(timeout=PATIENCE_MS)
     await expect(answer).to_contain_text("Your label")
     await expect(page.locator("#attached")).to_have_text("")
+
+
+@pytest.mark.slow
+async def test_enter_that_chooses_a_letter_sends_nothing(page: Page, world: World) -> None:
+    """As Japanese and Chinese are typed: the first Enter belongs to the choice of a word."""
+    await open_conversation(page, world)
+    await field(page).fill("こんにち")
+    for told in ({"isComposing": True}, {"keyCode": 229}):
+        await field(page).dispatch_event("keydown", {"key": "Enter", "bubbles": True, "cancelable": True} | told)
+    await expect(thread(page).locator(".bubble.me")).to_have_count(0)
+    await expect(field(page)).to_have_value("こんにち")
+
+    await field(page).fill("こんにちは")
+    await field(page).press("Enter")
+    await expect(thread(page).locator(".bubble.me")).to_have_count(1)
+    await eventually(lambda: sent(world, 1))
+    assert [one["content"]["body"] for one in await world.sends()] == ["こんにちは"]
 
 
 async def test_older_messages_come_on_demand(page: Page, world: World) -> None:

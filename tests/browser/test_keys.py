@@ -2,11 +2,10 @@
 
 import re
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
 from quixess.access import Scope
-from quixess.people import Role
-from tests.browser import entering, judging
+from tests.browser import judging
 from tests.browser.chromium import Guard
 from tests.world import World
 
@@ -136,21 +135,3 @@ async def test_a_key_is_extended_rotated_and_revoked_from_its_drawer(page: Page,
     await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     await expect(page.get_by_text("is revoked")).to_be_visible()
     assert (await world.send_otp(key=secret)).status == 401
-
-
-async def test_without_a_script_a_key_is_made_by_plain_forms(world: World, browser: Browser, guard: Guard) -> None:
-    context = await browser.new_context(base_url=world.url, java_script_enabled=False)
-    await guard.watch(context)
-    await entering.hand_cookie(context, world, await entering.enter(world, Role.OWNER))
-    page = await context.new_page()
-    await page.goto(HOME)
-
-    await page.get_by_role("link", name="New key").click()
-    await page.get_by_role("link", name="Signup service").click()
-    await expect(page.get_by_role("textbox", name="Name")).to_have_value("Signup service")
-    await page.get_by_role("button", name="Make the key").click()
-    secret = await page.locator("#key-secret").inner_text()
-    await page.get_by_role("link", name="I have saved it").click()
-
-    await expect(page.get_by_role("row", name="Signup service")).to_contain_text(secret[-4:])
-    await context.close()

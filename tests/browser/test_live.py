@@ -1,31 +1,15 @@
 """Live pages in a real browser: a tab that is hidden, a process that is killed, a message put in its place."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import aiohttp
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
-from yarl import URL
+from playwright.async_api import Locator, Page, expect
 
-from quixess import access, feed
-from quixess.access import Scope
+from quixess import feed
 from quixess.dashboard import live
 from quixess.database import ids
-from quixess.database.core import Database
-from quixess.people import Role, accounts, members, sessions
-from quixess.people.members import Hand
-from quixess.vault import Keyring
-from tests import processes
-from tests.browser import chromium
-from tests.browser.chromium import Guard
-from tests.processes import Program
 from tests.world import World, eventually
 
 PATIENCE_MS = 20_000
@@ -117,76 +101,3 @@ async def writes(world: World, text: str, many: int) -> None:
         return bool(row["n"] >= many)
 
     await eventually(came_in)
-
-
-# Two processes ----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Office:
-    """Two gateways over one database; Anna looks at the overview that the first one serves."""
-
-    first: Program
-    second: Program
-    db: Database
-    keyring: Keyring
-    brand_id: UUID
-
-    async def make_a_key_and_use_it(self) -> None:
-        """Change something that the second process tells of."""
-        async with self.db.transaction() as tx:
-            secret, _ = await access.mint_key(
-                tx, self.keyring, self.brand_id, name="Signup service", scopes=tuple(Scope), actor="anna"
-            )
-        url = f"{self.second.url}/api/v1/whatsapp/external/me"
-        async with aiohttp.ClientSession() as http, http.get(url, headers={"X-API-Key": secret}) as answer:
-            assert answer.status == 200
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def office(dsn: str, tmp_path: Path) -> AsyncIterator[Office]:
-    keyring, folders = Keyring.make(), (tmp_path / "first", tmp_path / "second")
-    for folder in folders:
-        folder.mkdir()
-    db = await Database.open(dsn, writers=2, readers=1)
-    async with db.transaction() as tx:
-        brand = await access.create_brand(tx, "Bordercart")
-    async with (
-        processes.running(dsn, folders[0], "serve", keyring=keyring.dumps()) as first,
-        processes.running(dsn, folders[1], "serve", keyring=keyring.dumps()) as second,
-    ):
-        yield Office(first, second, db, keyring, brand.id)
-    await db.close()
-
-
-async def sign_in(office: Office, context: BrowserContext) -> None:
-    async with office.db.transaction() as tx:
-        anna = await accounts.create(tx, email="anna@bordercart.example", name="Anna", password_hash="none fits")
-        await members.add(tx, office.brand_id, anna, Role.OWNER, inbox=False, hand=Hand("test", Role.OWNER))
-        token = await sessions.open_session(tx, office.keyring, anna.id, address=None, agent=None)
-    name = f"quixess-{URL(office.first.url).port}"
-    await context.add_cookies([{"name": name, "value": token, "url": office.first.url, "httpOnly": True}])
-
-
-@pytest.mark.crash
-async def test_a_page_whose_process_is_killed_catches_up(office: Office, browser: Browser) -> None:
-    guard = Guard(office.first.url, allowed=["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "sse:error"])
-    context = await browser.new_context(base_url=office.first.url, viewport=chromium.WIDE)
-    await guard.watch(context)
-    await sign_in(office, context)
-    page = await context.new_page()
-    await page.goto("/app")
-    await expect(dot(page)).to_have_text("Live")
-    step = page.locator("li", has_text="Make an API key").first
-    await expect(step).not_to_have_class("done")
-
-    await office.first.kill()
-    await expect(dot(page)).to_have_text("Reconnecting", timeout=PATIENCE_MS)
-    await office.make_a_key_and_use_it()
-    await office.first.start()
-
-    await expect(dot(page)).to_have_text("Live", timeout=PATIENCE_MS)
-    await expect(step).to_have_class("done", timeout=PATIENCE_MS)
-    with suppress(Exception):
-        await context.close()
-    guard.check()

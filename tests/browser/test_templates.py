@@ -2,10 +2,12 @@
 
 import re
 
-from playwright.async_api import Page, expect
+import pytest
+from playwright.async_api import FilePayload, Page, expect
 
 from tests.browser import judging
 from tests.browser.chromium import Guard
+from tests.media.files import JPEG
 from tests.world import World, eventually
 
 HOME = "/app/whatsapp/templates"
@@ -86,3 +88,22 @@ async def test_a_rejected_template_is_mended_and_another_one_deleted(page: Page,
     await dialog.get_by_role("button", name="Delete").click()
     await expect(page).to_have_url(re.compile(r"/templates$"))
     await expect(page.get_by_text("order_update is deleted")).to_be_visible()
+
+
+@pytest.mark.slow
+async def test_a_header_with_a_picture_is_given_to_meta_and_the_preview_follows(page: Page) -> None:
+    await page.goto(f"{HOME}/new?preset=text")
+    await page.get_by_role("textbox", name="Name").fill("table_ready")
+    await page.get_by_label("Message", exact=True).fill("Your table is ready. We keep it for a while.")
+    await expect(page.get_by_label("An example for Meta's reviewers")).to_be_hidden()
+    await page.get_by_label("Header shows").select_option("IMAGE")
+    await expect(page.get_by_label("Header", exact=True)).to_be_hidden()
+    await expect(page.locator("#preview")).to_contain_text("press “Give it to Meta”", timeout=PATIENCE_MS)
+    picture = FilePayload(name="table.jpg", mimeType="image/jpeg", buffer=JPEG)
+    await page.get_by_label("An example for Meta's reviewers").set_input_files(picture)
+    await page.get_by_role("button", name="Give it to Meta").click()
+
+    await expect(page.get_by_text("Meta has an example")).to_be_visible()
+    await expect(page.locator("#preview")).to_contain_text("Fits")
+    assert await judging.faults(page) == []
+    assert await judging.overhang(page) <= 0

@@ -55,7 +55,6 @@ class Losses:
     facts: int = 0
     sent_twice: int = 0
     endless: int = 0
-    endless: int = 0
 
 
 @dataclass
@@ -107,10 +106,7 @@ async def run(plan: Plan, tell: Callable[[str], None]) -> Outcome:
                                  f"no 200 for {outcome.silent_s[-1]:.1f} s")  # fmt: skip
                     await asyncio.gather(*(one.ready.wait() for one in at.kept))
                     if plan.synchronous:
-                        if plan.synchronous:
                         await at.load.finish()
-                    else:  # the answer to a text that was lost is refused for ever
-                        outcome.losses.endless = await at.load.give_up(_LOSS_PATIENCE_S)
                     else:  # the answer to a text that was lost is refused for ever
                         outcome.losses.endless = await at.load.give_up(_LOSS_PATIENCE_S)
                     for rogue in at.rogues:
@@ -200,7 +196,6 @@ def _report(plan: Plan, of: Outcome) -> str:
         ("lost: sends we forgot", f"{losses.sends}"),
         ("lost: answers we forgot", f"{losses.answers}"),
         ("lost: facts never told", f"{losses.facts}"),
-        ("sends without an end", f"{losses.endless}"),
         ("sends without an end", f"{losses.endless}"),
         ("sent twice", f"{losses.sent_twice}"),
     ]

@@ -73,15 +73,6 @@ class Load:
             one.cancel()
         return len(left)
 
-    async def give_up(self, after_s: float) -> int:
-        """Wait so long for what was begun, and drop the rest; return how much that was."""
-        if not self._under_way:
-            return 0
-        _, left = await asyncio.wait(set(self._under_way), timeout=after_s)
-        for one in left:
-            one.cancel()
-        return len(left)
-
     async def _operate(self) -> None:
         what = self.dice.random()
         if what < 0.01:

@@ -158,3 +158,20 @@ async def test_a_token_for_one_brand_opens_that_one_and_learns_of_no_other(quixe
     listed = await quixess.good("operator", "token", "list")
     assert listed.words[0][-1] == "Rival"
     assert "no brand" in (await quixess.refused("operator", "token", "create", "x", "--brand", "Nobody")).lower()
+
+
+async def test_a_number_is_chosen_to_send_from(quixess: Shell, world: World, tmp_path: Path) -> None:
+    number = await world.meta.lever("numbers", {"verified_name": "Bordercart Returns"})
+    command = adding(world, tmp_path, number=number["id"])
+    command[command.index("Rival")] = "Bordercart"
+    second = (await quixess.good(*command)).lines[0]
+
+    chosen = await quixess.good("connection", "send-from", second, "--brand", "Bordercart")
+
+    assert chosen.lines == [f"+{re.sub('[^0-9]', '', number['display_phone_number'])}"]
+    listed = await quixess.good("connection", "list", "--brand", "Bordercart")
+    assert {row[0]: row[-2] for row in listed.words} == {ids.show("con", world.connection_id): "-", second: "yes"}
+    assert (await world.send_otp()).json["from"]["phone_number_id"] == number["id"]
+    await quixess.good("connection", "disconnect", second, "--brand", "Bordercart")
+    refused = await quixess.refused("connection", "send-from", second, "--brand", "Bordercart")
+    assert "reconnect it" in refused

@@ -34,7 +34,7 @@ async def test_who_takes_no_gzip_gets_none(world: World):
     answer = await world.call("GET", Assets().url("app.js"), key="", headers={"Accept-Encoding": "identity"})
 
     assert "Content-Encoding" not in answer.headers
-    assert answer.body == (assets.FOLDER / "app.js").read_bytes()
+    assert answer.body == Assets()._files["app.js"].body
 
 
 async def test_nobody_keeps_a_file_that_was_asked_for_under_the_address_of_another_version(world: World):
@@ -94,7 +94,17 @@ def test_a_wheel_holds_the_files_that_git_does_not(tmp_path: Path):
 
 
 def test_packed_files_unpack_to_themselves():
-    packed = Assets()._files["app.css"].packed
+    file = Assets()._files["app.css"]
+    packed = file.packed
 
     assert packed is not None
-    assert gzip.decompress(packed) == (assets.FOLDER / "app.css").read_bytes()
+    assert gzip.decompress(packed) == file.body
+
+
+def test_files_are_sent_without_what_is_for_who_works_on_them(tmp_path: Path):
+    (tmp_path / "a.css").write_text("/* Why\n   so. */\na { color: red; }\n  b { top: 0; } /* here */\n")
+    (tmp_path / "a.js").write_text('// Why\nconst url = "http://x"; // kept\n  // so\n  go(url);\n')
+    files = Assets(tmp_path)._files
+
+    assert files["a.css"].body.split() == b"a { color: red; } b { top: 0; }".split()
+    assert files["a.js"].body == b'const url = "http://x"; // kept\ngo(url);\n'

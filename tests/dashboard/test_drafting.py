@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quixess.dashboard import drafting
+from quixess.dashboard import drafting, headers
 from quixess.dashboard.drafting import Typed
 from quixess.templates.linting import lint
 from quixess.templates.presets import PRESETS
@@ -19,6 +19,7 @@ NAMED = {
     "example": {"body_text_named_params": [{"param_name": "first_name", "example": "Ann"}]},
 }
 PHONE = {"type": "PHONE_NUMBER", "text": "Call us", "phone_number": "+12818184370"}
+PICTURE = {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["4::aW"]}}
 COUPON = {"type": "COPY_CODE", "example": "SAVE20"}
 
 
@@ -41,7 +42,14 @@ def test_every_preset_fits_into_the_form_and_comes_out_the_same(preset: str) -> 
 
 @pytest.mark.parametrize(
     "wanted",
-    [draft(HEADER, BODY, FOOTER), buttons(YES, LINK, PHONE, COUPON), draft(NAMED, parameter_format="NAMED"), code()],
+    [
+        draft(HEADER, BODY, FOOTER),
+        draft(PICTURE, BODY),
+        draft({"type": "HEADER", "format": "LOCATION"}, BODY),
+        buttons(YES, LINK, PHONE, COUPON),
+        draft(NAMED, parameter_format="NAMED"),
+        code(),
+    ],
 )
 def test_what_has_fields_is_edited_in_them(wanted: Any) -> None:
     fields = drafting.typed_of(wanted)
@@ -53,7 +61,6 @@ def test_what_has_fields_is_edited_in_them(wanted: Any) -> None:
 @pytest.mark.parametrize(
     "wanted",
     [
-        draft({"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["4::aW"]}}, BODY),
         draft(BODY, {"type": "CAROUSEL", "cards": []}),
         buttons({"type": "FLOW", "text": "Begin", "flow_id": "1"}),
         buttons(*[YES] * 11),
@@ -65,6 +72,16 @@ def test_what_has_no_fields_is_edited_as_json_and_loses_nothing(wanted: Any) -> 
 
     assert fields["kind"] == "raw"
     assert drafting.draft_of(typed(fields)) == wanted
+
+
+def test_an_example_that_meta_lists_as_an_address_is_asked_for_again() -> None:
+    listed = PICTURE | {"example": {"header_handle": ["https://scontent.whatsapp.net/v/t61/1"]}}
+
+    fields = drafting.typed_of(draft(listed, BODY))
+
+    assert (fields["kind"], fields["header_shows"], fields["header_handle"]) == ("text", "IMAGE", "")
+    (found,) = [one for one in lint(drafting.draft_of(typed(fields))) if one.blocks]
+    assert drafting.in_words(found, drafting.draft_of(typed(fields)), typed(fields)) == ("Header", headers.GIVE)
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(["type", "text", "format", "buttons", "example"]), st.none() | TEXT)))
@@ -100,6 +117,7 @@ def test_whatever_is_typed_can_be_checked(body: str, header: str, examples: str,
         ({"body": ""}, "body"),
         ({"examples": ""}, "examples"),
         ({"header": "x" * 61}, "header"),
+        ({"header_shows": "VIDEO"}, "header_file"),
         ({"header": "For {{1}}", "header_example": ""}, "header_example"),
         ({"footer": "x" * 61}, "footer"),
         ({"button_3_type": "URL", "button_3_text": "Go", "button_3_value": "shop"}, "button_3_value"),

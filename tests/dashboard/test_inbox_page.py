@@ -16,6 +16,7 @@ from tests.world import PHONE, World, eventually
 
 HOME = "/app/whatsapp/inbox"
 HTMX = {"HX-Request": "true"}
+DAY_S = 86_400
 
 
 @pytest.fixture
@@ -114,6 +115,23 @@ async def test_the_window_is_told_by_the_server(world: World, agent: Browser) ->
     head = await agent.get(f"{talk}/head?composer=open", HTMX)
     assert "#composer" in head.text  # it changes under the reader
     assert "#composer" not in (await agent.get(f"{talk}/head?composer=closed", HTMX)).text
+
+
+@pytest.mark.parametrize(("age_s", "said"), [(DAY_S - 60, "closing"), (DAY_S + 60, "closed")])
+async def test_the_window_ends_a_day_after_the_message_by_metas_clock(
+    world: World, agent: Browser, age_s: int, said: str
+) -> None:
+    await world.meta.lever("settings", {"clock_offset_s": -age_s})
+    await customers.says(world, "Hello?")
+    talk = await opened(agent)
+
+    page = await agent.get(talk)
+    assert f'data-window="{said}"' in page.text
+    assert ("Send a template" in page.words) is (said == "closed")
+    if said == "closed":
+        refused = await agent.post(f"{talk}/messages", {"client_id": "1" * 26, "text": "Too late"})
+        assert refused.status in {400, 409}
+        assert await world.sends() == []
 
 
 async def test_a_template_is_chosen_filled_and_sent(world: World, agent: Browser) -> None:

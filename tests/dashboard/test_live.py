@@ -17,6 +17,7 @@ from quixess.database import ids
 from quixess.feed import Kind, board
 from quixess.people import Role, members, sessions
 from quixess.people.members import Hand
+from tests.cli.shell import Shell
 from tests.dashboard import streaming, visiting
 from tests.dashboard.streaming import Stream
 from tests.dashboard.visiting import Browser
@@ -69,6 +70,14 @@ async def test_a_stream_says_that_it_is_live_and_where_it_is(world: World) -> No
 async def test_a_new_key_is_told_to_the_page_of_keys(world: World) -> None:
     async with visiting.visiting(world) as browser, hearing(browser, world, "keys") as stream:
         await world.mint(Scope.SEND_OTP)
+
+        assert await stream.frame() == streaming.Frame("live-keys", "")
+
+
+async def test_what_a_command_changes_is_told_to_the_pages_that_are_open(world: World) -> None:
+    quixess = Shell(world.dsn, world.settings.data_dir)
+    async with visiting.visiting(world) as browser, hearing(browser, world, "keys") as stream:
+        await quixess.good("key", "create", "--brand", "Bordercart", "--scope", Scope.SEND_OTP)
 
         assert await stream.frame() == streaming.Frame("live-keys", "")
 

@@ -2,16 +2,18 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from quixess.people import Role
-from tests.dashboard.visiting import Page, visiting
+from tests.dashboard.visiting import Browser, Page, visiting
 from tests.metrics.history import NOW, History, ago
 from tests.world import World
 
 PRICED = {"category": "marketing", "type": "regular", "billable": True, "model": "PMP"}
+RANGES = ("1h", "24h", "7d", "30d")
 REFUSED = [{"code": 131026, "title": "Message undeliverable"}]
 
 
@@ -68,6 +70,51 @@ async def test_the_table_says_what_the_chart_shows(world: World) -> None:
     last = shown.rpartition("<tr>")[2]
     assert [cell.partition("<")[0] for cell in last.split('class="num">')[1:]] == ["1", "1", "0", "1"]
     assert "Read 1, Delivered, not read 1, On the way 0, Failed 1" in page.text
+
+
+async def test_every_chart_and_its_table_hold_the_same_numbers(world: World) -> None:
+    """Nothing, one point, and a month of them."""
+    history = History(world.rooms.db, world.brand_id)
+    await world.rows("UPDATE brand SET created_at = now() - interval '40 days'")
+    await world.rows("DELETE FROM count_turn")
+    async with visiting(world) as browser:
+        assert [await points(browser, name) for name in RANGES] == [0, 0, 0, 0]
+
+        code = await history.message(NOW - timedelta(minutes=1), "delivered")
+        await history.delivered(code, NOW - timedelta(minutes=1) + timedelta(seconds=4))
+        await history.count()
+        assert [await points(browser, name) for name in RANGES] == [1, 1, 1, 1]
+
+        for day in range(2, 29):
+            await history.message(ago(24 * day), "read")
+        await world.rows("DELETE FROM count_turn")
+        await history.count()
+        assert [await points(browser, name) for name in RANGES[:2]] == [1, 1]
+        assert await points(browser, "7d") > 5
+        assert await points(browser, "30d") > 25
+
+
+async def points(browser: Browser, name: str) -> int:
+    """Hold the charts of a range against their tables, and count the points of the first one."""
+    messages, *_ = charted((await browser.get(f"/app/metrics?range={name}")).text)
+    return sum(set(values) != {"0"} for _, values in messages)
+
+
+def charted(text: str) -> list[list[tuple[str, list[str]]]]:
+    """Read the charts of a page, by label, and hold each against its table."""
+    found = []
+    for figure in re.findall(r"(?s)<figure.*?</figure>", text):
+        heads = re.findall(r'<th scope="col" class="num">(.*?)</th>', figure)
+        rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', figure)
+        table = [(label, re.findall(r'class="num">(.*?)</td>', cells)) for label, cells in rows]
+        drawn = [(label, said) for label, said in re.findall(r"<title>(.*?\d.*?): (.*?)</title>", figure)]
+        assert drawn == [
+            (label, ", ".join(f"{head} {value}" for head, value in zip(heads, values, strict=True)))
+            for label, values in table
+        ]
+        found.append(table)
+    assert len(found) == 4
+    return found
 
 
 async def test_every_table_comes_as_a_file(world: World) -> None:

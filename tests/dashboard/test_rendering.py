@@ -142,3 +142,24 @@ def test_labels_of_charts_are_text(pages):
     drawn = charts.bars(HOSTILE, [HOSTILE], [Series(HOSTILE, [1])])
 
     assert "<img" not in drawn.svg + drawn.table
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("*482913* is your code", "<b>482913</b> is your code"),
+        ("2*3*4 and * this * stay", "2*3*4 and * this * stay"),
+        ("a *bold <i>* word", "a <b>bold &lt;i&gt;</b> word"),
+        ("**", "**"),
+    ],
+)
+def test_what_stands_between_asterisks_is_bold_as_on_a_phone(pages: Rendering, text: str, markup: str):
+    assert shown(pages, "{{ text | emphasise }}", text=text) == markup
+    assert shown(pages, "{{ text | said }}", text=text) == f"<bdi>{markup}</bdi>"
+
+
+def test_somebody_has_the_same_colour_each_time(pages: Rendering):
+    assert shown(pages, "{{ 'Maya' | hue }}") == shown(pages, "{{ 'Maya' | hue }}")
+    assert {shown(pages, "{{ name | hue }}", name=f"Person {number}") for number in range(60)} == {
+        f"hue-{number}" for number in range(6)
+    }

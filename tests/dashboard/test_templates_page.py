@@ -8,6 +8,7 @@ import pytest
 from quixess import access
 from quixess.people import Role
 from tests.dashboard.visiting import visiting
+from tests.media.files import JPEG
 from tests.templates.managing import at_meta
 from tests.world import World, eventually
 
@@ -139,6 +140,76 @@ async def test_a_rejected_template_says_why_and_is_mended(world: World) -> None:
         assert done.way == f"{HOME}/order_left/en_US"
         await becomes(world, "APPROVED")
         assert "Dear Ann, order A-1001" in (await browser.get(done.way)).words
+
+
+async def test_a_header_shows_a_picture_once_meta_has_an_example_of_it(world: World) -> None:
+    wanted = ORDER | {"header_shows": "IMAGE"}
+    async with visiting(world) as browser:
+        early = await browser.post(f"{HOME}/new", wanted | {"header_file": "table.jpg"})
+        assert early.status == 422
+        assert 'id="err-header_file"' in early.text
+        assert "press “Give it to Meta”" in early.words
+
+        given = await browser.send_file(f"{HOME}/samples", wanted, "header_file", JPEG, "image/jpeg")
+        assert given.status == 200
+        assert "Meta has an example" in given.words
+        assert "Hello {{1}}, your order {{2}}" in given.text
+        handle = given.field("header_handle")
+        assert handle
+
+        done = await browser.post(f"{HOME}/new", wanted | {"header_handle": handle})
+        assert done.way == f"{HOME}/order_left/en_US", done.words
+        await becomes(world, "APPROVED")
+        again = await browser.get(f"{HOME}/order_left/en_US/edit")
+        assert '<option value="IMAGE" selected>' in again.text
+        assert again.field("header_handle") == ""  # Meta takes no address back
+        path = f"{HOME}/order_left/en_US"
+        sampled = await browser.send_file(f"{path}/samples", wanted, "header_file", JPEG, "image/jpeg")
+        changed = {
+            "header_handle": sampled.field("header_handle"),
+            "body": "Dear {{1}}, order {{2}} has left our store today.",
+        }
+        await world.meta.lever("templates/order_left", {"event": "REJECTED", "reason": "PROMOTIONAL"})
+        await becomes(world, "REJECTED")
+        edited = await browser.post(f"{path}/edit", wanted | changed)
+        assert edited.status == 303, edited.words
+
+    (there,) = await at_meta(world, "order_left")
+    assert there["components"][0]["format"] == "IMAGE"
+
+
+async def test_what_is_no_example_is_told_beside_the_file(world: World) -> None:
+    async with visiting(world) as browser:
+        for data, kind, says in (
+            (b"", "image/jpeg", "empty"),
+            (b"GIF89a", "image/gif", ""),
+            (JPEG, "application/pdf", ""),
+        ):
+            refused = await browser.send_file(f"{HOME}/samples", ORDER, "header_file", data, kind)
+            assert refused.status == 422
+            assert 'id="err-header_file"' in refused.text
+            assert says in refused.words
+            assert refused.field("name") == "order_left"
+        missing = await browser.post(f"{HOME}/samples", ORDER)
+        assert "Choose a file first." in missing.words
+    async with visiting(world, Role.AGENT, email="agent@bordercart.example") as agent:
+        assert (await agent.post(f"{HOME}/samples", ORDER)).status == 403
+
+
+async def test_a_pause_for_its_pace_is_ended(world: World) -> None:
+    path = f"{HOME}/order_update/en_US"
+    async with visiting(world) as browser:
+        early = await browser.follow(await browser.post(f"{path}/unpause"))
+        assert "Only a PAUSED template" in early.words
+        assert "End the pause" not in early.words
+        await world.meta.lever("templates/order_update", {"event": "PAUSED", "title": "RATE_LIMITING_PAUSE"})
+        await becomes(world, "PAUSED", "order_update")
+        assert "End the pause" in (await browser.get(path)).words
+        done = await browser.follow(await browser.post(f"{path}/unpause"))
+        assert "it can be sent" in done.words
+        assert await status(world, "order_update") == "APPROVED"
+        assert (await browser.post(f"{HOME}/nobody/en_US/unpause")).status == 404
+    assert await world.rows("SELECT FROM audit WHERE action = 'template.unpaused'")
 
 
 async def test_another_language_begins_with_the_words_that_are_there(world: World) -> None:

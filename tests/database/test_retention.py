@@ -82,6 +82,20 @@ async def test_messages_go_by_the_month_and_their_wamids_with_them(db: Database,
     assert [row["wamid"] for row in await owner.fetch("SELECT wamid FROM wamid ORDER BY 1")] == ["wamid.0", "wamid.200"]
 
 
+async def test_notes_go_when_messages_of_their_age_do(db: Database, owner: asyncpg.Connection) -> None:
+    now = datetime(2031, 6, 15, tzinfo=UTC)
+    for back in (0, 399, 401):
+        await db_execute(
+            db, "INSERT INTO note (brand_id, id, conversation_id, author, text) VALUES ($1, $2, $1, $1, $3)",
+            uuid4(), ids.floor(now - back * DAY), f"{back} days old",
+        )  # fmt: skip
+    await retention.enforce(db, KEEP, now)
+    assert [row["text"] for row in await owner.fetch("SELECT text FROM note ORDER BY id")] == [
+        "399 days old",
+        "0 days old",
+    ]
+
+
 async def db_execute(db: Database, sql: str, *arguments: object) -> None:
     async with db.statement() as tx:
         await tx.execute(sql, *arguments)

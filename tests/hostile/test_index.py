@@ -11,7 +11,8 @@ import pytest
 from tests.docs.pages import ROOT
 
 KEYS, BODIES, REQUESTS = "hostile/test_keys", "hostile/test_bodies", "hostile/test_requests"
-PEOPLE, ATTACKS, EDGE, EDGES = "hostile/test_people", "access/test_attacks", "api/test_edge", "api/test_edge_bodies"
+PEOPLE, PAGES = "hostile/test_people", "hostile/test_dashboard"
+ATTACKS, EDGE, EDGES = "access/test_attacks", "api/test_edge", "api/test_edge_bodies"
 
 # number: (what is tried, the tests)
 TRIED: dict[int, tuple[str, tuple[str, ...]]] = {
@@ -170,38 +171,51 @@ TRIED: dict[int, tuple[str, tuple[str, ...]]] = {
         "messages/test_intake::test_a_handshake_that_is_none_is_403_and_echoes_nothing",
         "messages/test_intake::test_a_challenge_of_a_megabyte_ends_at_the_edge")),
     51: ("texts that are markup, on pages", (
+        f"{PAGES}::test_no_text_of_anybody_becomes_markup_on_any_page",
+        "browser/test_hostile_text::test_no_text_of_anybody_runs_or_tears_a_page",
+        "dashboard/test_deliveries_page::test_an_answer_of_the_endpoint_is_shown_as_text",
         "dashboard/test_inbox_page::test_names_texts_cards_and_buttons_are_text",
         "dashboard/test_inbox_page::test_contents_of_any_shape_break_no_page")),
-    52: ("names that are too long or read backwards", (
+    52: ("names that are too long, read backwards or look like somebody else", (
+        f"{PAGES}::test_a_name_without_measure_leaves_the_page_as_it_is",
         "dashboard/test_inbox_page::test_names_texts_cards_and_buttons_are_text",
         "dashboard/test_inbox_page::test_a_very_long_name_is_cut")),
     53: ("files that are not what they say", (
+        f"{PAGES}::test_no_answer_brings_a_file_that_is_not_what_it_says",
+        "media/test_fetching::test_bytes_that_are_never_what_meta_said_are_given_up_and_never_served",
         "dashboard/test_inbox_page::test_no_file_can_run_on_our_pages",
         "media/test_accepted::test_nothing_becomes_a_photo_by_being_called_one",
         "media/test_accepted::test_what_meta_does_not_take_is_refused_whatever_it_is_called",
         "media/test_serving::test_a_hostile_name_cannot_leave_the_header_or_the_folder",
         "api/test_media_upload::test_what_whatsapp_does_not_take_is_refused_before_whatsapp_is_asked")),
     54: ("a file's address that is not Meta's", (
-        "media/test_fetching::test_a_redirect_to_a_host_that_is_not_metas_is_not_followed",)),
+        "media/test_fetching::test_a_redirect_to_a_host_that_is_not_metas_is_not_followed",
+        "media/test_fetching::test_files_on_another_port_are_not_fetched_unless_it_is_trusted")),
     55: ("cells of an export that are formulas", (
+        f"{PAGES}::test_no_text_of_anybody_becomes_markup_on_any_page",
         "dashboard/test_sheets::test_no_cell_begins_like_a_formula",
         "dashboard/test_audit::test_the_file_has_what_the_list_has_and_no_formulas")),
     56: ("forms of other sites", (
         f"{PEOPLE}::test_no_form_of_another_site_does_anything",
         f"{PEOPLE}::test_a_browser_that_names_no_site_names_the_origin_instead",
         f"{PEOPLE}::test_a_log_in_cannot_be_forced_on_anybody",
-        f"{PEOPLE}::test_cookies_mean_nothing_at_the_api_and_keys_nothing_at_the_pages")),
+        f"{PEOPLE}::test_cookies_mean_nothing_at_the_api_and_keys_nothing_at_the_pages",
+        f"{PAGES}::test_no_page_and_no_endpoint_is_for_other_sites_to_read")),
     57: ("sessions planted, stolen, ended, without their prefix", (
         f"{PEOPLE}::test_a_session_that_was_planted_is_not_the_one_that_gets_in",
         f"{PEOPLE}::test_a_stolen_cookie_dies_with_the_password",
         f"{PEOPLE}::test_a_log_out_among_many_requests_leaves_none_that_gets_in",
-        f"{PEOPLE}::test_over_https_a_cookie_without_the_host_prefix_is_none")),
+        f"{PEOPLE}::test_over_https_a_cookie_without_the_host_prefix_is_none",
+        f"{PAGES}::test_what_opens_something_for_good_asks_for_the_password_once_more",
+        f"{PAGES}::test_an_hour_old_session_opens_nothing_for_good")),
     58: ("set-up after the first person, ten at once, a hundred wrong links", (
         f"{PEOPLE}::test_once_anybody_has_an_account_there_is_no_set_up",
         f"{PEOPLE}::test_of_ten_with_the_right_link_one_becomes_the_owner",
         f"{PEOPLE}::test_a_hundred_wrong_links_open_nothing_and_look_alike")),
     59: ("roles: pages by their address, raising oneself, the last owner, invitations", (
         f"{PEOPLE}::test_no_role_opens_a_page_by_its_address_that_is_not_for_it",
+        f"{PAGES}::test_no_page_tells_anything_of_another_brand",
+        f"{PAGES}::test_no_stream_tells_anything_of_another_brand",
         f"{PEOPLE}::test_nobody_raises_themselves",
         f"{PEOPLE}::test_the_last_owner_cannot_leave_or_step_down",
         f"{PEOPLE}::test_an_invitation_opens_once_and_for_its_own_address_only",

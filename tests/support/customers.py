@@ -3,6 +3,7 @@
 import base64
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from tests.world import PHONE, World, eventually
@@ -12,9 +13,12 @@ HOSTILE = '<img src=x onerror="document.title=1"> \u202eevil\u202c <script>alert
 
 def picture(width: int = 320, height: int = 200) -> bytes:
     """Draw a PNG with a slope of colours."""
-    rows = b"".join(
-        b"\0" + bytes(value for x in range(width) for value in (30 + x % 180, 90 + y % 150, 140)) for y in range(height)
-    )
+    return png(width, height, lambda x, y: (30 + x % 180, 90 + y % 150, 140))
+
+
+def png(width: int, height: int, colour: Callable[[int, int], tuple[int, int, int]]) -> bytes:
+    """Draw a PNG, each point in the colour that it is given."""
+    rows = b"".join(b"\0" + bytes(value for x in range(width) for value in colour(x, y)) for y in range(height))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
@@ -40,13 +44,21 @@ async def says(world: World, text: str, phone: str = PHONE, name: str = "Frank")
 
 
 async def sends_file(
-    world: World, kind: str, mime_type: str, data: bytes, *, filename: str | None = None, **more: Any
+    world: World,
+    kind: str,
+    mime_type: str,
+    data: bytes,
+    *,
+    filename: str | None = None,
+    phone: str = PHONE,
+    name: str = "Frank",
+    **more: Any,
 ) -> str:
     """Send a file; returns its wamid."""
     put = {"mime_type": mime_type, "data_base64": base64.b64encode(data).decode()}
     file = await world.meta.lever("media", put | ({"filename": filename} if filename else {}))
     named = {"filename": filename} if filename and kind == "document" else {}
-    return await writes(world, {"type": kind, kind: {"id": file["id"], **named, **more}})
+    return await writes(world, {"type": kind, kind: {"id": file["id"], **named, **more}}, phone, name)
 
 
 async def fill_thread(world: World) -> str:

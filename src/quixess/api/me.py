@@ -11,6 +11,7 @@ from quixess import connections
 from quixess.api.answers import Moment, as_json
 from quixess.api.endpoint import Endpoint, Rooms
 from quixess.api.gate import ANY_KEY, Pass, request_quota
+from quixess.connections import Entry
 from quixess.database import ids
 from quixess.events.envelope import moment
 from quixess.limits import Level
@@ -76,7 +77,7 @@ async def _get_me(_request: Request, passed: Pass, rooms: Rooms) -> Response:
     caller = passed.caller
     known = await rooms.keys.introduce(caller)
     async with rooms.db.reading(passed.brand_id) as tx:
-        line = await connections.describe(tx, passed.brand_id)
+        line = await connections.find_sender(tx, passed.brand_id)
     quota = request_quota(caller)
     wants = [*([quota] if quota is not None else []), *permits.message_quotas(caller)]
     return as_json(
@@ -89,8 +90,17 @@ async def _get_me(_request: Request, passed: Pass, rooms: Rooms) -> Response:
             expires_at=None if known.expires_at is None else moment(known.expires_at),
             last_used_at=None if known.last_used_at is None else moment(known.last_used_at),
             limits=[_quota(level) for level in await rooms.limits.levels(wants)],
-            connection=None if line is None else Line(**line),
+            connection=None if line is None else _line(line),
         )
+    )
+
+
+def _line(one: Entry) -> Line:
+    return Line(
+        phone_number_id=one.phone_number_id,
+        display_phone=f"+{one.display_phone}",
+        waba_id=one.waba_id,
+        state=one.state,
     )
 
 

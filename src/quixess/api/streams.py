@@ -19,6 +19,8 @@ STREAMS: Mapping[str, Stream] = {
     "/api/v1/whatsapp/external/media": _A_FILE,
     "/api/v1/whatsapp/brands/{brand}/templates/samples": _A_FILE,
     "/app/whatsapp/inbox/files": _A_FILE,
+    "/app/whatsapp/templates/samples": _A_FILE,
+    "/app/whatsapp/templates/{name}/{language}/samples": _A_FILE,
 }
 """By the whole path; a part of one in braces may be anything."""
 

@@ -18,6 +18,7 @@ from quixess.cli import paint, rooms
 from quixess.database import embedded, migrate
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
+from quixess.feed import Feed
 from quixess.settings import Settings, SettingsError
 from quixess.vault import Keyring, VaultError
 
@@ -105,13 +106,16 @@ async def _run(found: Settings, dsn: str, command: Callable[[Ground], Awaitable[
 
 @asynccontextmanager
 async def stand(found: Settings, dsn: str) -> AsyncIterator[Ground]:
-    """Open the database, migrated, with the keyring that belongs to it."""
+    """Open the database, migrated, with the keyring that belongs to it. Pages that are open hear of what changes."""
     await migrate.run(dsn)
     db = await Database.open(dsn, writers=2, readers=2)
+    feed = Feed(db)
     try:
         keyring = rooms.read_keyring(found)
         await connections.check_keyring(db, keyring)
+        await feed.attend()
         yield Ground(found, db, keyring)
+        await feed.flush()
     finally:
         await db.close()
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import structlog
 
 from quixess import app, failpoints, logs, worker
-from quixess.cli.rooms import Roles, Rooms, furnish, outward_policy
+from quixess.cli.rooms import Roles, Rooms, furnish
 from quixess.cli.serving import DRAIN_S, serving
 from quixess.cli.watching import Probes, tracing, watching
 from quixess.database import migrate
@@ -125,30 +125,9 @@ async def _loops(settings: Settings, rooms: Rooms) -> None:
 
 
 def _serving(settings: Settings, rooms: Rooms, probes: Probes) -> AbstractAsyncContextManager[str]:
-    doors = app.build(settings, _behind_doors(settings, rooms), probes.requests, probes.readiness)
+    doors = app.build(settings, rooms, probes.requests, probes.readiness)
     # Pages that are live would be waited for.
     return serving(doors, settings.host, settings.port, on_stop=rooms.feed.close)
-
-
-def _behind_doors(settings: Settings, rooms: Rooms) -> app.Rooms:
-    return app.Rooms(
-        db=rooms.db,
-        keyring=rooms.keyring,
-        keys=rooms.keys,
-        limits=rooms.limits,
-        sync=rooms.sync,
-        sending=rooms.sending,
-        receiving=rooms.receiving,
-        shelf=rooms.shelf,
-        uploads=rooms.uploads,
-        lines=rooms.lines,
-        onboarding=rooms.onboarding,
-        parting=rooms.parting,
-        requests=rooms.requests,
-        feed=rooms.feed,
-        handset=rooms.handset,
-        policy=outward_policy(settings),
-    )
 
 
 async def _drain(rooms: Rooms) -> None:

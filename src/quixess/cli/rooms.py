@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from quixess import connections, vault
+from quixess import app, connections, vault
 from quixess.access import Keys
 from quixess.connections import Lines
 from quixess.connections.rotation import Rotation
@@ -39,29 +39,17 @@ class Roles:
     worker: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Rooms:
-    """What this process is made of. Without a worker there are no deliveries, no settling and no fetching."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms(app.Rooms):
+    """What this process is made of: what the doors work with, and the rest of it.
 
-    db: Database
-    keyring: Keyring
-    keys: Keys
-    limits: Limits
-    sync: Sync
-    sending: Sending
-    receiving: Receiving
+    Without a worker there are no deliveries, no settling and no fetching.
+    """
+
     deliveries: Deliveries | None
     settling: Settling | None
-    shelf: Shelf
-    uploads: Uploads
     fetching: Fetching | None
     rotation: Rotation
-    lines: Lines
-    onboarding: Onboarding
-    parting: Parting
-    requests: RequestLog
-    feed: Feed
-    handset: Handset
 
 
 def read_keyring(settings: Settings) -> Keyring:
@@ -124,7 +112,7 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
             db, keyring, deliveries, lease_s=settings.send_lease, unknown_after_s=settings.unknown_after
         )
         fetching = _fetch(settings, db, keyring, lines, files)
-    sync = Sync(db, keyring, lines, deliveries)
+    sync, policy = Sync(db, keyring, lines, deliveries), outward_policy(settings)
     limits = Limits(db)
     shelf = Shelf(db, files)
     return Rooms(
@@ -149,13 +137,12 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
         fetching=fetching,
         rotation=Rotation(db, keyring, lines),
         lines=lines,
-        onboarding=Onboarding(
-            db, keyring, lines, sync, deliveries, outward_policy(settings), settings.public_url, settings.graph_urls
-        ),
+        onboarding=Onboarding(db, keyring, lines, sync, deliveries, policy, settings.public_url, settings.graph_urls),
         parting=Parting(db, keyring, lines, deliveries),
         requests=RequestLog(db, lines=settings.request_log != "off", bodies=settings.request_log == "bodies"),
         feed=Feed(db),
         handset=Handset(settings.simulator_url),
+        policy=policy,
     )
 
 

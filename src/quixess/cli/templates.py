@@ -3,6 +3,7 @@
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -29,6 +30,7 @@ templates = typer.Typer(help="Templates: made, checked, previewed, submitted to 
 T = TypeVar("T")
 _MOST_NAMES = 10_000
 NameArgument = Annotated[str, typer.Argument(help="The template's name.")]
+LanguageArgument = Annotated[str, typer.Argument(help="Its language, such as en_US.")]
 FileOption = Annotated[
     Path | None, typer.Option("--file", metavar="JSON", help="The template as JSON, as Meta writes it; - reads stdin.")
 ]
@@ -80,62 +82,71 @@ def list_templates(
     ground.run(work)
 
 
-@templates.command("lint")
-def check_template(
-    brand: BrandOption = None, file: FileOption = None, preset: PresetOption = None, name: RenameOption = None,
-    language: LanguageOption = None, app: AppOption = None, header_file: HeaderOption = None,
-) -> None:  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a command about a draft is given: for which brand, the template, and the file that its header shows."""
+
+    brand: str | None
+    draft: TemplateDraft
+    header_file: Path | None
+
+    def whole(self, handle: str = _UNSHOWN) -> TemplateDraft:
+        """Give the template with its header."""
+        if self.header_file is None:
+            return self.draft
+        return drafts.show(self.draft, samples.recognise(self.header_file)[1], handle)
+
+
+def _about_a_draft(name: str) -> Callable[[Callable[[Ground, Named], Awaitable[None]]], Callable[..., None]]:
+    """Make a command that is told of a template: all of them take the same options."""
+
+    def make(work: Callable[[Ground, Named], Awaitable[None]]) -> Callable[..., None]:
+        @templates.command(name, help=work.__doc__)
+        def command(
+            brand: BrandOption = None, file: FileOption = None, preset: PresetOption = None,
+            name: RenameOption = None, language: LanguageOption = None, app: AppOption = None,
+            header_file: HeaderOption = None,
+        ) -> None:  # fmt: skip
+            named = Named(brand, _read_draft(file, preset, name, language, app), header_file)
+            _run(lambda on: work(on, named))
+
+        return command
+
+    return make
+
+
+@_about_a_draft("lint")
+async def check_template(on: Ground, named: Named) -> None:
     """Check a template against Meta's rules, and against what the brand has. Meta is not asked."""
-    draft = _read_draft(file, preset, name, language, app)
-
-    async def work(on: Ground) -> None:
-        async with _submissions(on) as submissions:
-            found = await submissions.review(await _owner(on, brand), _with_header(draft, header_file))
-        _tell(found)
-        if any(one.blocks for one in found):
-            raise typer.Exit(1)
-        paint.say("The template can be submitted.")
-
-    ground.run(work)
+    async with _submissions(on) as submissions:
+        found = await submissions.review(await _owner(on, named.brand), named.whole())
+    _tell(found)
+    if any(one.blocks for one in found):
+        raise typer.Exit(1)
+    paint.say("The template can be submitted.")
 
 
-@templates.command("preview")
-def preview_template(
-    brand: BrandOption = None, file: FileOption = None, preset: PresetOption = None, name: RenameOption = None,
-    language: LanguageOption = None, app: AppOption = None, header_file: HeaderOption = None,
-) -> None:  # fmt: skip
+@_about_a_draft("preview")
+async def preview_template(on: Ground, named: Named) -> None:
     """Show what people will see of a template. Meta is asked for the words of a one-time code."""
-    draft = _read_draft(file, preset, name, language, app)
-
-    async def work(on: Ground) -> None:
-        async with _submissions(on) as submissions:
-            content = await submissions.preview(await _owner(on, brand), _with_header(draft, header_file))
-        paint.say(previewing.in_words(content))
-
-    _run(work)
+    async with _submissions(on) as submissions:
+        content = await submissions.preview(await _owner(on, named.brand), named.whole())
+    paint.say(previewing.in_words(content))
 
 
-@templates.command("create")
-def create_template(
-    brand: BrandOption = None, file: FileOption = None, preset: PresetOption = None, name: RenameOption = None,
-    language: LanguageOption = None, app: AppOption = None, header_file: HeaderOption = None,
-) -> None:  # fmt: skip
+@_about_a_draft("create")
+async def create_template(on: Ground, named: Named) -> None:
     """Submit a template for Meta's review."""
-    draft = _read_draft(file, preset, name, language, app)
-
-    async def work(on: Ground) -> None:
-        async with _submissions(on) as submissions:
-            owner, whole = await _owner(on, brand), _with_header(draft, header_file)
-            if header_file is not None:
-                found = await submissions.review(owner, whole)
-                if any(one.blocks for one in found):
-                    _tell(found)
-                    paint.fail("The template breaks rules: nothing was given to WhatsApp.")
-                whole = _with_header(draft, header_file, await _give(on, owner, header_file))
-            done = await submissions.create(owner, whole, actor=ACTOR)
-        _tell_taken(done)
-
-    _run(work)
+    async with _submissions(on) as submissions:
+        owner, whole = await _owner(on, named.brand), named.whole()
+        if named.header_file is not None:
+            found = await submissions.review(owner, whole)
+            if any(one.blocks for one in found):
+                _tell(found)
+                paint.fail("The template breaks rules: nothing was given to WhatsApp.")
+            whole = named.whole(await _give(on, owner, named.header_file))
+        done = await submissions.create(owner, whole, actor=ACTOR)
+    _tell_taken(done)
 
 
 @templates.command("sample")
@@ -151,7 +162,7 @@ def give_sample(file: ShownFile, brand: BrandOption = None) -> None:
 @templates.command("edit")
 def edit_template(
     name: NameArgument,
-    language: Annotated[str, typer.Argument(help="Its language, such as en_US.")],
+    language: LanguageArgument,
     file: Annotated[Path, typer.Option("--file", metavar="JSON", help="`components`, `category` or both; - is stdin.")],
     brand: BrandOption = None,
 ) -> None:
@@ -169,7 +180,7 @@ def edit_template(
 @templates.command("unpause")
 def unpause_template(
     name: NameArgument,
-    language: Annotated[str, typer.Argument(help="Its language, such as en_US.")],
+    language: LanguageArgument,
     brand: BrandOption = None,
 ) -> None:
     """End the pause of a template that Meta paused for its pace, not for its quality."""
@@ -245,11 +256,6 @@ async def _lines(on: Ground) -> AsyncIterator[Lines]:
         yield lines
     finally:
         await lines.close()
-
-
-def _with_header(draft: TemplateDraft, file: Path | None, handle: str = _UNSHOWN) -> TemplateDraft:
-    """Have a draft's header show a file, if one is given."""
-    return draft if file is None else drafts.show(draft, samples.recognise(file)[1], handle)
 
 
 async def _give(on: Ground, brand_id: UUID, file: Path) -> str:

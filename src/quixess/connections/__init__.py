@@ -2,15 +2,17 @@
 
 The top of this folder is what others use. Inside: `model`, `lines` (the Graph clients of a process), `apps` (Meta apps
 and their secrets), `finding`, `numbers` (whose a webhook's item is), `keeping` (connect, disconnect), `proving` (a
-claim held against Meta), `tokens` and `rotation` (tokens looked after, exchanged before they die, flagged when dead).
+claim held against Meta), `claiming` (what is due, taken by one process), `tokens` and `rotation` (tokens looked after,
+exchanged before they die, flagged when dead).
 """
 
 from quixess.connections.apps import check_keyring, end_overlap, find_app, forget_unused_app, keep_app, replace_secret
+from quixess.connections.claiming import Due, claim, keep_throughput
 from quixess.connections.finding import (
     active,
-    describe,
     find_connection,
     find_pin,
+    find_sender,
     is_last,
     list_connections,
     load,
@@ -21,10 +23,10 @@ from quixess.connections.finding import (
     why_closed,
     why_none,
 )
-from quixess.connections.keeping import check_free, connect, disconnect, disconnect_others, keep_pin
+from quixess.connections.keeping import check_free, connect, disconnect, disconnect_others, keep_pin, send_from
 from quixess.connections.lines import Lines
 from quixess.connections.model import App, Claim, Connection, Entry, Facts, NotConnectable, Number, Stray
-from quixess.connections.numbers import count_strays, find_accounts, find_numbers, note_webhooks
+from quixess.connections.numbers import count_strays, find_accounts, find_numbers, note_handshake, note_webhooks
 from quixess.connections.proving import prove, prove_secret, step
 from quixess.connections.tokens import flag_unauthorized
 
@@ -32,6 +34,7 @@ __all__ = [
     "App",
     "Claim",
     "Connection",
+    "Due",
     "Entry",
     "Facts",
     "Lines",
@@ -41,9 +44,9 @@ __all__ = [
     "active",
     "check_free",
     "check_keyring",
+    "claim",
     "connect",
     "count_strays",
-    "describe",
     "disconnect",
     "disconnect_others",
     "end_overlap",
@@ -52,21 +55,25 @@ __all__ = [
     "find_connection",
     "find_numbers",
     "find_pin",
+    "find_sender",
     "flag_unauthorized",
     "forget_unused_app",
     "is_last",
     "keep_app",
     "keep_pin",
+    "keep_throughput",
     "list_connections",
     "load",
     "load_each",
     "none_active",
     "none_such",
+    "note_handshake",
     "note_webhooks",
     "number_of",
     "prove",
     "prove_secret",
     "replace_secret",
+    "send_from",
     "step",
     "why_closed",
     "why_none",

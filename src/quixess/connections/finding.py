@@ -13,16 +13,19 @@ from quixess.meta.graph import Credentials
 from quixess.vault import Keyring, Place, VaultError
 
 _log = structlog.get_logger()
+_SENDER_FIRST = "c.chosen_at DESC NULLS LAST, c.id"
+_SENDS = f"""c.id IS NOT DISTINCT FROM (SELECT s.id FROM connection s WHERE s.brand_id = $1 AND s.state = 'active'
+  ORDER BY {_SENDER_FIRST.replace("c.", "s.")} LIMIT 1) AS sends"""
 
 
 async def active(tx: Tx, keyring: Keyring, brand_ids: Sequence[UUID]) -> dict[UUID, Connection]:
-    """Find the active connection of each brand (the first, where it has several numbers)."""
+    """Find the active connection that each brand sends by: the one chosen last, the oldest where none was chosen."""
     rows = await tx.rows(
-        """SELECT DISTINCT ON (c.brand_id) c.*, a.secret AS app_secret
-           FROM unnest($1::uuid[]) AS wanted(brand_id)
-           JOIN connection c ON c.brand_id = wanted.brand_id AND c.state = 'active'
-           JOIN meta_app a ON a.id = c.app_id
-           ORDER BY c.brand_id, c.id""",
+        f"""SELECT DISTINCT ON (c.brand_id) c.*, a.secret AS app_secret
+            FROM unnest($1::uuid[]) AS wanted(brand_id)
+            JOIN connection c ON c.brand_id = wanted.brand_id AND c.state = 'active'
+            JOIN meta_app a ON a.id = c.app_id
+            ORDER BY c.brand_id, {_SENDER_FIRST}""",
         list(set(brand_ids)),
     )
     return {row["brand_id"]: _connection(keyring, row) for row in rows}
@@ -62,25 +65,27 @@ async def number_of(tx: Tx, brand_id: UUID, connection_id: UUID) -> dict[str, st
     return None if row is None else dict(row)
 
 
-async def describe(tx: Tx, brand_id: UUID) -> dict[str, str] | None:
-    """Tell a brand which number it sends from and how that is: the active one, else the newest; None without any."""
+async def find_sender(tx: Tx, brand_id: UUID) -> Entry | None:
+    """Find the connection that codes and templates go out by; without an active one the newest, None without any."""
     row = await tx.row(
-        """SELECT phone_number_id, '+' || display_phone AS display_phone, waba_id, state FROM connection
-           WHERE brand_id = $1 ORDER BY state <> 'active', CASE WHEN state = 'active' THEN id END, id DESC LIMIT 1""",
+        f"""SELECT c.*, c.state = 'active' AS sends FROM connection c WHERE c.brand_id = $1
+            ORDER BY c.state <> 'active', CASE WHEN c.state <> 'active' THEN c.id END DESC, {_SENDER_FIRST} LIMIT 1""",
         brand_id,
     )
-    return None if row is None else dict(row)
+    return None if row is None else _entry(row)
 
 
 async def list_connections(tx: Tx, brand_id: UUID) -> list[Entry]:
     """List a brand's connections, oldest first, whatever their state."""
-    rows = await tx.rows("SELECT * FROM connection WHERE brand_id = $1 ORDER BY id", brand_id)
+    rows = await tx.rows(f"SELECT c.*, {_SENDS} FROM connection c WHERE c.brand_id = $1 ORDER BY c.id", brand_id)
     return [_entry(row) for row in rows]
 
 
 async def find_connection(tx: Tx, brand_id: UUID, connection_id: UUID) -> Entry:
     """Find one connection of a brand. Raises `connection_not_found`."""
-    row = await tx.row("SELECT * FROM connection WHERE brand_id = $1 AND id = $2", brand_id, connection_id)
+    row = await tx.row(
+        f"SELECT c.*, {_SENDS} FROM connection c WHERE c.brand_id = $1 AND c.id = $2", brand_id, connection_id
+    )
     if row is None:
         raise none_such()
     return _entry(row)

@@ -4,11 +4,12 @@ from uuid import UUID
 
 from quixess import feed
 from quixess.connections import apps
-from quixess.connections.finding import pin_place, token_place
+from quixess.connections.finding import find_connection, pin_place, token_place, why_closed
 from quixess.connections.model import Facts, NotConnectable
 from quixess.database import ids
 from quixess.database.core import Tx
 from quixess.feed import Kind
+from quixess.people import audit
 from quixess.vault import Keyring
 
 
@@ -69,6 +70,26 @@ async def keep_pin(tx: Tx, keyring: Keyring, brand_id: UUID, connection_id: UUID
         connection_id,
         keyring.seal(pin.encode(), pin_place(brand_id, connection_id)),
     )
+
+
+async def send_from(tx: Tx, brand_id: UUID, connection_id: UUID, *, actor: str) -> None:
+    """Have codes and templates go out by this number from now on. Answers go out by the number that was written to.
+
+    Raises `connection_not_found`, and `no_active_connection` for a number that cannot send.
+    """
+    one = await find_connection(tx, brand_id, connection_id)
+    if one.state != "active":
+        raise await why_closed(tx, brand_id, connection_id)
+    if one.sends:
+        return
+    await tx.execute(
+        "UPDATE connection SET chosen_at = now(), updated_at = now() WHERE brand_id = $1 AND id = $2",
+        brand_id,
+        connection_id,
+    )
+    await audit.note(tx, brand_id, actor=actor, action="connection.chosen", about=ids.show("con", connection_id))
+    feed.tell(tx, brand_id, Kind.CONNECTION, connection_id)
+    feed.tell(tx, brand_id, Kind.TEMPLATE, None)  # those of another account may be the brand's now
 
 
 async def disconnect(tx: Tx, brand_id: UUID, connection_id: UUID, *, reason: str) -> bool:

@@ -110,7 +110,10 @@ class Stray:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A connection as it is listed: all but its secrets, of which the last four characters of the token are told."""
+    """A connection as it is listed: all but its secrets, of which the last four characters of the token are told.
+
+    `sends` tells whether codes and templates go out by it.
+    """
 
     id: UUID
     brand_id: UUID
@@ -134,6 +137,7 @@ class Entry:
     created_at: datetime
     updated_at: datetime
     graph_url: str
+    sends: bool
 
     @property
     def simulated(self) -> bool:

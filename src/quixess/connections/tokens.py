@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from quixess import feed
+from quixess.connections.claiming import Due, claim_rows
 from quixess.connections.finding import load_each, token_place
 from quixess.connections.model import Connection
 from quixess.database import ids
@@ -22,7 +23,6 @@ from quixess.meta.tokens import Life
 from quixess.vault import Keyring
 
 _ACTOR = "quixess"
-_AT_ONCE = 8
 _AGAIN_AFTER_S = 3600.0  # an exchange, after a new token proved bad
 
 
@@ -64,18 +64,8 @@ class Verdict:
 
 
 async def claim(tx: Tx, keyring: Keyring, *, lease_s: float) -> list[Held]:
-    """Take a few active connections of any brand whose token is due to be looked at, the longest due first."""
-    rows = await tx.rows(
-        """WITH due AS MATERIALIZED (
-             SELECT brand_id, id FROM connection WHERE state = 'active' AND token_due_at <= now()
-             ORDER BY token_due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
-           UPDATE connection c SET token_due_at = now() + $2 * interval '1 second'
-           FROM due WHERE c.brand_id = due.brand_id AND c.id = due.id
-           RETURNING c.brand_id, c.id, c.token_due_at, now() AS now, c.token_tries, c.token_failed_at,
-             c.token_warned""",
-        _AT_ONCE,
-        lease_s,
-    )
+    """Take a few active connections of any brand whose token is due to be looked at."""
+    rows = await claim_rows(tx, Due.TOKEN, again_s=lease_s)
     found = await load_each(tx, keyring, [(row["brand_id"], row["id"]) for row in rows])
     by_id = {one.id: one for one in found}
     return [

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from quixess.dashboard import catching, live, navigation, shell
+from quixess.dashboard import catching, live, navigation, packing, shell
 from quixess.dashboard.desk import Desk
 from quixess.dashboard.page import PUBLIC, Elsewhere, Gate, Guest, Page, Visit, trigger
 from quixess.dashboard.pages import (
@@ -22,6 +22,7 @@ from quixess.dashboard.pages import (
     brands,
     connecting,
     connection,
+    connection_secrets,
     deliveries,
     editor,
     endpoint_form,
@@ -60,6 +61,7 @@ PAGES: tuple[Page, ...] = (
     *inbox.PAGES,
     *connecting.PAGES,
     *connection.PAGES,
+    *connection_secrets.PAGES,
     *editor.PAGES,
     *invitation.PAGES,
     *keys.PAGES,
@@ -127,7 +129,7 @@ def _handling(page: Page, desk: Desk, gate: Gate, pages: Sequence[Page]) -> Call
             response = _excuse(guest, error)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
-        return response
+        return packing.pack(request, response)
 
     return handle
 

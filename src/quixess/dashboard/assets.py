@@ -6,6 +6,7 @@ version is rolled out, a process may be asked for the files of another one: it g
 """
 
 import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -33,6 +34,10 @@ _KINDS = MappingProxyType(
     }
 )
 _PACKED = frozenset({".css", ".js", ".svg"})
+_REMARKS = MappingProxyType(
+    {".css": re.compile(rb"/\*.*?\*/", re.DOTALL), ".js": re.compile(rb"^[ \t]*//.*\n", re.MULTILINE)}
+)
+_SET_IN = re.compile(rb"^[ \t]+", re.MULTILINE)
 _log = structlog.get_logger()
 
 
@@ -88,12 +93,18 @@ class Assets:
         return Response(body, headers=headers, media_type=file.kind)
 
 
+def _without_remarks(suffix: str, body: bytes) -> bytes:
+    """Leave out what is written for who works on a file: comments that stand alone, and how lines are set in."""
+    remark = _REMARKS.get(suffix)
+    return body if remark is None else _SET_IN.sub(b"", remark.sub(b"", body))
+
+
 def _read(folder: Path) -> dict[str, _File]:
     found = {}
     for path in sorted(folder.rglob("*")):
         kind = _KINDS.get(path.suffix)
         if kind is not None and path.is_file():
-            body = path.read_bytes()
+            body = _without_remarks(path.suffix, path.read_bytes())
             packed = gzip.compress(body, 9, mtime=0) if path.suffix in _PACKED else None
             found[path.relative_to(folder).as_posix()] = _File(body, packed, kind)
     return found

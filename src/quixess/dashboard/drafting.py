@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from quixess import errors
+from quixess.dashboard import headers
 from quixess.errors import FieldError
 from quixess.templates.drafts import TemplateDraft, part
 from quixess.templates.linting import Finding
@@ -33,6 +34,8 @@ _LABELS = {
     "category": "Category",
     "header": "Header",
     "header_example": "Example for the header",
+    "header_shows": "Header",
+    "header_file": "Header",
     "body": "Message",
     "examples": "Examples",
     "footer": "Footer",
@@ -66,6 +69,8 @@ class _Typed(msgspec.Struct, kw_only=True):
     category: Line = "UTILITY"
     header: Line = ""
     header_example: Line = ""
+    header_shows: Line = headers.TEXT
+    header_handle: Line = ""
     body: Text = ""
     examples: Text = ""
     footer: Line = ""
@@ -119,6 +124,7 @@ def typed_of(draft: TemplateDraft) -> dict[str, str]:
         "category": draft.category,
         "ttl": "" if draft.message_send_ttl_seconds is None else str(draft.message_send_ttl_seconds),
     }
+    draft = headers.without_address(draft)
     if draft.category == "AUTHENTICATION" and len(_apps(draft)) <= 1:
         return common | _code_fields(draft)
     fields = common | {"kind": "text"} | _text_fields(draft) | _button_fields(draft)
@@ -145,8 +151,8 @@ def field_of(finding: Finding | FieldError, draft: TemplateDraft, typed: Any) ->
         )
     if kind == "BUTTONS":
         return _button_field(steps, typed)
-    examples = {"HEADER": "header_example", "BODY": "examples"}
-    return examples[kind] if "example" in steps and kind in examples else kind.lower()
+    about = {"HEADER": headers.fields_at_fault(typed.header_shows), "BODY": ("examples", "body")}
+    return about.get(kind, (kind.lower(), kind.lower()))["example" not in steps]
 
 
 def in_words(finding: Finding, draft: TemplateDraft, typed: Any) -> tuple[str, str]:
@@ -156,7 +162,12 @@ def in_words(finding: Finding, draft: TemplateDraft, typed: Any) -> tuple[str, s
         return finding.pointer, finding.detail
     row = re.match(r"button_([0-9]+)_", field)
     label = f"Button {row[1]}" if row else _LABELS.get(field, "")
-    return label, _WORDS.get(finding.rule, finding.detail)
+    return label, explain(finding.rule, field, finding.detail)
+
+
+def explain(rule: str, field: str, detail: str) -> str:
+    """Say what to do about a rule that is broken, where the words of the rule speak of Meta's JSON."""
+    return headers.GIVE if field == "header_file" else _WORDS.get(rule, detail)
 
 
 def body_of(typed: Any) -> list[tuple[str, str]]:
@@ -187,7 +198,9 @@ def _format(typed: Any) -> str:
 
 def _texts(typed: Any) -> Iterable[dict[str, Any]]:
     named = _format(typed) == "NAMED"
-    if typed.header:
+    if shown := headers.made_of(typed.header_shows, typed.header_handle):
+        yield shown
+    elif typed.header:
         header = {"type": "HEADER", "format": "TEXT", "text": typed.header}
         yield header | _example(
             "header_text", [(name, typed.header_example) for name in _variables(typed.header)], named
@@ -273,7 +286,7 @@ def _text_fields(draft: TemplateDraft) -> dict[str, str]:
         "body": str(body.get("text") or ""),
         "examples": "\n".join(_examples(body, "body_text")),
         "footer": str(part(draft, "FOOTER").get("text") or ""),
-    }
+    } | headers.fields_of(header)
 
 
 def _examples(found: Mapping[str, Any], key: str) -> list[str]:

@@ -6,12 +6,15 @@ link, and such a link gives nothing away about where it was clicked.
 
 import re
 import unicodedata
+import zlib
 
 from markupsafe import Markup, escape
 
 LONGEST = 4096
 _BREAKS = "\n\t"
 _LINK = re.compile(r"https?://[^\s<>\"'`{}|\\^\u2028-\u202e\u2066-\u2069]{1,2000}", re.IGNORECASE)
+_BOLD = re.compile(r"(?<![\w*])\*(?![\s*])([^*\n]{0,2000}[^*\s])\*(?![\w*])")
+_HUES = 6
 _AFTER = ".,;:!?)]}*_~"  # what stands behind an address rather than in it
 _ANCHOR = Markup('<a href="{0}" target="_blank" rel="noopener noreferrer nofollow ugc">{0}</a>')
 
@@ -24,15 +27,25 @@ def said(text: object, most: int = LONGEST) -> Markup:
     for found in _LINK.finditer(shown):
         url = found[0].rstrip(_AFTER)
         if len(url) > len("https://"):
-            parts += (escape(shown[end : found.start()]), _ANCHOR.format(url))
+            parts += (_marked(shown[end : found.start()]), _ANCHOR.format(url))
             end = found.start() + len(url)
-    parts.append(escape(shown[end:]))
+    parts.append(_marked(shown[end:]))
     return Markup("<bdi>{}</bdi>").format(Markup("").join(parts))
 
 
 def named(text: object, most: int = 120) -> Markup:
     """Show a name or a title, in one line."""
     return Markup("<bdi>{}</bdi>").format(" ".join(plain(text, most).split()))
+
+
+def emphasise(text: object, most: int = LONGEST) -> Markup:
+    """Show a text as WhatsApp does: what stands between asterisks is bold, all else is text."""
+    return _marked(plain(text, most))
+
+
+def hue(name: object) -> str:
+    """Give the class of the colour that somebody has, the same one each time."""
+    return f"hue-{zlib.crc32(plain(name, 120).encode('utf-8', 'replace')) % _HUES}"
 
 
 def plain(text: object, most: int = LONGEST) -> str:
@@ -52,3 +65,10 @@ def web(url: object) -> str:
     """Give an address that may be a link: http or https; nothing for any other."""
     text = str(url or "").strip()
     return text if _LINK.fullmatch(text) else ""
+
+
+def _marked(text: str) -> Markup:
+    parts = _BOLD.split(text)
+    return Markup("").join(
+        Markup("<b>{}</b>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)
+    )

@@ -195,7 +195,8 @@ class Visit(Guest):
 class Page:
     """One address for one method. `{…}` in the path are Starlette's path parameters.
 
-    With `step_up` the visitor must have shown their password in the last ten minutes.
+    With `step_up` the visitor must have shown their password in the last ten minutes. `takes_file` is for forms with a
+    file: their address stands in `api/streams.py`, too.
     """
 
     method: str
@@ -204,6 +205,7 @@ class Page:
     handler: Callable[[Any], Awaitable[Response]]
     title: str = ""
     step_up: bool = False
+    takes_file: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.permission, (Permission, Public)):

@@ -52,6 +52,10 @@ class Feed:
             for loop in (self._telling.look, self._telling.post, self._following.run):
                 loops.create_task(_keep_running(loop))
 
+    async def attend(self) -> None:
+        """Learn which brands are watched, for a process that only makes a change or two: then no loop has to run."""
+        await self._telling.look_once()
+
     async def flush(self) -> None:
         """Tell what is left to be told, after the last change of this process."""
         await self._telling.flush()

@@ -6,6 +6,7 @@ Nothing is written of brands that nobody watches. Which are watched is asked for
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from quixess.database.core import Database
@@ -63,15 +64,17 @@ class Telling:
     async def look(self) -> None:
         """Ask again and again which brands are watched, until cancelled."""
         while True:
-            try:
-                async with self._db.statement() as tx:
-                    began = time.time()
-                    now, watched = await board.watched(tx)
-                self._watched = watched | self._here
-                self._ahead = now / 1_000_000 - (began + time.time()) / 2
-            except QuixessError:
-                pass  # the database is away: nothing changes meanwhile
+            with suppress(QuixessError):  # the database is away: nothing changes meanwhile
+                await self.look_once()
             await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def look_once(self) -> None:
+        """Ask which brands are watched. Raises `database_unavailable`."""
+        async with self._db.statement() as tx:
+            began = time.time()
+            now, watched = await board.watched(tx)
+        self._watched = watched | self._here
+        self._ahead = now / 1_000_000 - (began + time.time()) / 2
 
     async def post(self) -> None:
         """Write what there is to tell, at once and then with a gap in between, until cancelled."""

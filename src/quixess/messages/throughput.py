@@ -8,19 +8,17 @@ Meta's own refusals pace it.
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
-from uuid import UUID
 
 import structlog
 
 from quixess import connections
-from quixess.connections import Connection, Lines
-from quixess.database.core import Database, Tx
+from quixess.connections import Connection, Due, Lines
+from quixess.database.core import Database
 from quixess.meta.graph import Outcome, Rejected
 from quixess.vault import Keyring
 
 _OF_LEVEL = {"STANDARD": 80, "HIGH": 1000}
 _SHARED = 20
-_AT_ONCE = 8
 _DAY_S = 86_400
 _RETRY_S = 3600
 _log = structlog.get_logger()
@@ -37,7 +35,7 @@ class Throughput:
     async def run_once(self) -> None:
         """Ask for the numbers that are due, a few at once. Any number of processes may: one takes a number."""
         async with self._db.transaction() as tx:
-            found = await connections.load_each(tx, self._keyring, await _claim(tx))
+            found = await connections.claim(tx, self._keyring, Due.THROUGHPUT, again_s=_RETRY_S)
         for line in found:
             try:
                 allowed = await self._ask(line)
@@ -45,7 +43,7 @@ class Throughput:
                 _log.info("a number's throughput cannot be read", number=line.phone_number_id, error=str(refused))
                 continue
             async with self._db.transaction() as tx:
-                await _keep(tx, line.brand_id, line.id, allowed)
+                await connections.keep_throughput(tx, line.brand_id, line.id, allowed, again_s=_DAY_S)
 
     async def _ask(self, line: Connection) -> int | None:
         graph = await self._lines.to(line.graph_url)
@@ -64,28 +62,3 @@ def _read(number: Mapping[str, Any]) -> int | None:
     throughput = number.get("throughput")
     level = throughput.get("level") if isinstance(throughput, dict) else None
     return _OF_LEVEL.get(level) if isinstance(level, str) else None
-
-
-async def _claim(tx: Tx) -> list[tuple[UUID, UUID]]:
-    """Take numbers that are due, those that waited longest first, each as (brand, connection)."""
-    rows = await tx.rows(
-        """WITH due AS MATERIALIZED (
-             SELECT brand_id, id FROM connection WHERE state = 'active' AND pace_due_at <= now()
-             ORDER BY pace_due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
-           UPDATE connection c SET pace_due_at = now() + $2 * interval '1 second'
-           FROM due WHERE c.brand_id = due.brand_id AND c.id = due.id RETURNING c.brand_id, c.id""",
-        _AT_ONCE,
-        _RETRY_S,
-    )
-    return [(row["brand_id"], row["id"]) for row in rows]
-
-
-async def _keep(tx: Tx, brand_id: UUID, connection_id: UUID, allowed: int | None) -> None:
-    await tx.execute(
-        """UPDATE connection SET messages_per_s = $3, pace_due_at = now() + $4 * interval '1 second'
-           WHERE brand_id = $1 AND id = $2""",
-        brand_id,
-        connection_id,
-        allowed,
-        _DAY_S,
-    )

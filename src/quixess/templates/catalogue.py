@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from quixess import connections
 from quixess.database.core import Row, Tx
 from quixess.templates import cache
 from quixess.templates.cache import Template
@@ -44,12 +45,8 @@ class Source:
 
 async def find_source(tx: Tx, brand_id: UUID) -> Source | None:
     """Find the connection that sends go out by; without an active one another of the brand's, None without any."""
-    row = await tx.row(
-        """SELECT id, templates_synced_at FROM connection WHERE brand_id = $1
-           ORDER BY state = 'active' DESC, id LIMIT 1""",
-        brand_id,
-    )
-    return None if row is None else Source(row["id"], row["templates_synced_at"])
+    one = await connections.find_sender(tx, brand_id)
+    return None if one is None else Source(one.id, one.templates_synced_at)
 
 
 async def list_templates(

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from quixess import connections
-from quixess.connections import Connection, Lines
+from quixess.connections import Connection, Due, Lines
 from quixess.database import ids
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
@@ -22,7 +22,6 @@ from quixess.vault import Keyring
 
 _REFRESH_EVERY_S = 30.0
 _RETRY_AFTER_S = 300
-_AT_ONCE = 8
 _CLOCKS_APART = timedelta(minutes=10)  # an id is made by the clock of its process
 _log = structlog.get_logger()
 
@@ -90,7 +89,7 @@ class Sync:
         minutes.
         """
         async with self._db.transaction() as tx:
-            found = await connections.load_each(tx, self._keyring, await _claim(tx))
+            found = await connections.claim(tx, self._keyring, Due.TEMPLATES, again_s=_RETRY_AFTER_S)
         await asyncio.gather(*(self._refresh(connection) for connection in found))
 
     async def close(self) -> None:
@@ -139,17 +138,3 @@ async def _note_demand(tx: Tx, connection: Connection, actor: str) -> None:
            VALUES ($1, $2, $3, 'templates.synced', $4, statement_timestamp())""",
         connection.brand_id, ids.new(), actor, shown,
     )  # fmt: skip
-
-
-async def _claim(tx: Tx) -> list[tuple[UUID, UUID]]:
-    """Take connections that are due, those that waited longest first, each as (brand, connection)."""
-    rows = await tx.rows(
-        """WITH due AS MATERIALIZED (
-             SELECT brand_id, id FROM connection WHERE state = 'active' AND templates_due_at <= now()
-             ORDER BY templates_due_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
-           UPDATE connection c SET templates_due_at = now() + $2 * interval '1 second'
-           FROM due WHERE c.brand_id = due.brand_id AND c.id = due.id RETURNING c.brand_id, c.id""",
-        _AT_ONCE,
-        _RETRY_AFTER_S,
-    )
-    return [(row["brand_id"], row["id"]) for row in rows]

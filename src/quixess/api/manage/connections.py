@@ -94,6 +94,12 @@ async def _reconnect(request: Request, admitted: Admitted, desk: Desk) -> Respon
     return as_json(_made(made))
 
 
+async def _send_from(request: Request, admitted: Admitted, desk: Desk) -> Response:
+    async with desk.db.transaction() as tx:
+        await connections.send_from(tx, admitted.brand.id, connection_id(request), actor=admitted.actor)
+    return await _show(request, admitted, desk)
+
+
 async def _change_pin(request: Request, admitted: Admitted, desk: Desk) -> Response:
     asked = await read_body(request, NewPin)
     await desk.parting.change_pin(admitted.brand.id, connection_id(request), asked.pin, actor=admitted.actor)
@@ -146,6 +152,7 @@ def _shown(one: Entry) -> Shown:
         verified_name=one.verified_name,
         state=one.state,
         state_reason=one.state_reason,
+        sends=one.sends,
         token_last4=one.token_last4,
         token_expires_at=_when(one.token_expires_at),
         quality=one.quality,
@@ -221,6 +228,15 @@ ENDPOINTS = (
         request=Again,
         response=Made,
         errors=("connection_not_found", *_TROUBLE),
+    ),
+    Managed(
+        id="send_from",
+        method="POST",
+        path="/connections/{id}/send-from",
+        summary="Have codes and templates go out by this number.",
+        handler=_send_from,
+        response=Shown,
+        errors=("connection_not_found", "no_active_connection"),
     ),
     Managed(
         id="change_pin",

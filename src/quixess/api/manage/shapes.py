@@ -110,6 +110,9 @@ class Shown(msgspec.Struct, frozen=True):
     verified_name: VerifiedName | None
     state: Annotated[str, Meta(description="`active`, `unauthorized` (Meta refuses the token) or `disconnected`.")]
     state_reason: Annotated[str | None, Meta(description="Why it is not active; null: it is, or nobody said.")]
+    sends: Annotated[
+        bool, Meta(description="Whether codes and templates go out by it: one number of a brand does that.")
+    ]
     token_last4: Annotated[str, Meta(description="The last four characters of the access token.")]
     token_expires_at: Annotated[
         Moment | None, Meta(description="When the token ends, RFC 3339; null: never, or not known.")

@@ -150,11 +150,12 @@ def list_connections(brand: BrandOption = None) -> None:
                 f"+{one.display_phone}",
                 one.verified_name or "-",
                 one.state,
+                "yes" if one.sends else "-",
                 f"…{one.token_last4}",
             )
             for one in found
         ]
-        paint.table(("id", "number", "name", "state", "token"), rows)
+        paint.table(("id", "number", "name", "state", "sends", "token"), rows)
 
     ground.run(work)
 
@@ -206,6 +207,25 @@ def reconnect(
         async with _open(on) as (onboarding, _):
             made = await onboarding.reconnect(owner.id, entry.id, token=token, pin=pin, actor=ACTOR)
         telling.tell(owner, made)
+
+    ground.run(work)
+
+
+@connection.command("send-from")
+def send_from(
+    which: Annotated[str, typer.Argument(metavar="CONNECTION", help="Its con_… id or phone number id.")],
+    brand: BrandOption = None,
+) -> None:
+    """Have codes and templates go out by this number of the brand, from the next message on."""
+
+    async def work(on: Ground) -> None:
+        async with on.db.transaction() as tx:
+            owner, entry = await _pick(tx, brand, which)
+            await connections.send_from(tx, owner.id, entry.id, actor=ACTOR)
+        paint.say(f"+{entry.display_phone}")
+        paint.step(
+            f"Codes and templates of {owner.name} go out by it. Answers go out by the number that was written to."
+        )
 
     ground.run(work)
 

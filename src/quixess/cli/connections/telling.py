@@ -46,6 +46,7 @@ def facts(one: Entry) -> list[tuple[str, str]]:
         "name": one.verified_name,
         "state": one.state,
         "reason": one.state_reason,
+        "sends codes and templates": "yes" if one.sends else "no",
         "token": f"…{one.token_last4}",
         "token expires": one.token_expires_at,
         "quality": one.quality,

@@ -1,6 +1,5 @@
 """Numbers connected by pasted credentials or by the code of Embedded Signup, given new tokens, and disconnected."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -19,7 +18,6 @@ from quixess.people import Permission
 
 _PASTE, _SIGN_UP, _DONE = "pages/connection_new.html", "pages/connection_sign_up.html", "pages/connection_done.html"
 _RECONNECT, _PART = "pages/connection_reconnect.html", "pages/connection_part.html"
-_SECRET = "pages/connection_secret.html"  # noqa: S105 - a template
 # Where the fault of a step is mended.
 _FIELDS = {
     "app": "app_id",
@@ -31,7 +29,6 @@ _FIELDS = {
     "phone_number": "phone_number_id",
     "registration": "pin",
 }
-_OVERLAPS = ((0, "Ends at once"), (24, "Ends in a day"), (168, "Ends in a week"))
 
 MetaId = Annotated[str, Meta(pattern=r"^[0-9]{1,32}\Z", extra={"fix": "Copy Meta's id: digits, and nothing else."})]
 Secret = Annotated[
@@ -46,6 +43,13 @@ Token = Annotated[
     Meta(pattern=r"^[!-~]{8,4096}\Z", extra={"fix": "Paste the whole access token, without spaces.", "secret": True}),
 ]
 Pin = Annotated[str, Meta(pattern=r"^([0-9]{6})?\Z", extra={"fix": "Six digits, or nothing.", "secret": True})]
+VerifyToken = Annotated[
+    str,
+    Meta(
+        pattern=r"^([!-~]{8,256})?\Z",
+        extra={"fix": "8 to 256 letters, digits and signs without spaces, or nothing.", "secret": True},
+    ),
+]
 Url = Annotated[str, Meta(max_length=2048)]
 GraphUrl = Annotated[
     str, Meta(pattern=r"^https?://[!-~]{1,200}\Z", extra={"fix": "The address of a Graph API, such as Meta's."})
@@ -62,6 +66,7 @@ class Pasted(msgspec.Struct):
     token: Token
     pin: Pin = ""
     webhook: Url = ""
+    verify_token: VerifyToken = ""
     graph_url: GraphUrl = META
 
 
@@ -86,16 +91,9 @@ class Again(msgspec.Struct):
     pin: Pin = ""
 
 
-class NewSecret(msgspec.Struct):
-    """An app's new secret, and for how many hours webhooks may still be signed with the one before."""
-
-    app_secret: Secret
-    hours: Annotated[int, Meta(ge=0, le=720)] = 24
-
-
 async def show_paste(visit: Visit) -> Response:
     """Ask for what is copied at Meta."""
-    return visit.render(_PASTE, step="", meta=META, known=await _known_app(visit))
+    return visit.render(_PASTE, step="", meta=META, known=await known_app(visit))
 
 
 async def paste(visit: Visit) -> Response:
@@ -109,19 +107,20 @@ async def paste(visit: Visit) -> Response:
             phone_number_id=given.phone_number_id,
             token=given.token,
             graph_url=given.graph_url,
+            verify_token=given.verify_token or None,
             pin=given.pin or None,
         )
         made = await visit.desk.onboarding.connect_by_credentials(
             visit.brand_id, claim, _webhook(given.webhook), actor=visit.actor
         )
     except QuixessError as error:
-        return visit.refuse(_PASTE, _placed(error), step=connection.named(error), meta=META, known="")
+        return visit.refuse(_PASTE, placed(error), step=connection.named(error), meta=META, known="")
     return _tell(visit, made)
 
 
 async def show_sign_up(visit: Visit) -> Response:
     """Ask for what Embedded Signup gave."""
-    return visit.render(_SIGN_UP, step="", known=await _known_app(visit))
+    return visit.render(_SIGN_UP, step="", known=await known_app(visit))
 
 
 async def sign_up(visit: Visit) -> Response:
@@ -142,13 +141,13 @@ async def sign_up(visit: Visit) -> Response:
             visit.brand_id, given.app_id, given.code, claim, _webhook(given.webhook), actor=visit.actor
         )
     except QuixessError as error:
-        return visit.refuse(_SIGN_UP, _placed(error), step=connection.named(error), known="")
+        return visit.refuse(_SIGN_UP, placed(error), step=connection.named(error), known="")
     return _tell(visit, made)
 
 
 async def show_reconnect(visit: Visit) -> Response:
     """Ask whether there is a new token."""
-    return _ask(visit, _RECONNECT, await connection.find(visit), step="")
+    return ask(visit, _RECONNECT, await connection.find(visit), step="")
 
 
 async def reconnect(visit: Visit) -> Response:
@@ -160,13 +159,13 @@ async def reconnect(visit: Visit) -> Response:
             visit.brand_id, one.id, token=given.token or None, pin=given.pin or None, actor=visit.actor
         )
     except QuixessError as error:
-        return _ask(visit, _RECONNECT, one, _placed(error, ("token", "pin")), step=connection.named(error))
+        return ask(visit, _RECONNECT, one, placed(error, ("token", "pin")), step=connection.named(error))
     return _tell(visit, made)
 
 
 async def show_part(visit: Visit) -> Response:
     """Ask whether it is this number."""
-    return _ask(visit, _PART, await connection.find(visit))
+    return ask(visit, _PART, await connection.find(visit))
 
 
 async def part(visit: Visit) -> Response:
@@ -179,27 +178,19 @@ async def part(visit: Visit) -> Response:
     return visit.go(HOME, toast=told)
 
 
-async def show_secret(visit: Visit) -> Response:
-    """Ask for the app's new secret."""
-    return _ask(visit, _SECRET, await connection.find(visit), overlaps=_OVERLAPS, step="")
-
-
-async def change_secret(visit: Visit) -> Response:
-    """Put the app's new secret in the place of the one before."""
+async def send_from(visit: Visit) -> Response:
+    """Have codes and templates go out by this number."""
     one = await connection.find(visit)
     try:
-        given = await visit.form(NewSecret)
-        overlap = timedelta(hours=given.hours)
-        changed = await visit.desk.parting.rotate_secret(
-            one.app_id, given.app_secret, overlap=overlap, actor=visit.actor
-        )
+        async with visit.desk.db.transaction() as tx:
+            await connections.send_from(tx, visit.brand_id, one.id, actor=visit.actor)
     except QuixessError as error:
-        wrong = _placed(error, ("app_secret",))
-        return _ask(visit, _SECRET, one, wrong, overlaps=_OVERLAPS, step=connection.named(error))
-    return visit.go(HOME, toast="The new secret is in use." if changed else "It is the secret that is in use already.")
+        return visit.go(HOME, toast=error.detail)
+    return visit.go(HOME, toast=f"Codes and templates go out by +{one.display_phone}.")
 
 
-def _ask(visit: Visit, template: str, one: Entry, error: QuixessError | None = None, **more: Any) -> Response:
+def ask(visit: Visit, template: str, one: Entry, error: QuixessError | None = None, **more: Any) -> Response:
+    """Show a form about a number, or the form again with what was wrong."""
     given = {"one": one, "path": connection.path, **more}
     return visit.render(template, **given) if error is None else visit.refuse(template, error, **given)
 
@@ -216,7 +207,7 @@ def _webhook(url: str) -> Webhook | None:
     return Webhook(url) if url else None
 
 
-def _placed(error: QuixessError, fields: tuple[str, ...] | None = None) -> QuixessError:
+def placed(error: QuixessError, fields: tuple[str, ...] | None = None) -> QuixessError:
     """Let an error stand beside the field that mends it, or above the form when the form has none for it."""
     if error.errors:
         return error
@@ -225,7 +216,7 @@ def _placed(error: QuixessError, fields: tuple[str, ...] | None = None) -> Quixe
     return QuixessError(error.code, error.detail, errors=(FieldError(pointer, error.code, error.detail),))
 
 
-async def _known_app(visit: Visit) -> str:
+async def known_app(visit: Visit) -> str:
     """Give the app that the brand's numbers belong to: the next one is of it, most likely."""
     async with visit.desk.db.reading(visit.brand_id) as tx:
         known = await connections.list_connections(tx, visit.brand_id)
@@ -243,6 +234,5 @@ PAGES = (
     Page("POST", f"{_ONE}/reconnect", _MANAGE, reconnect, title="Connect again", step_up=True),
     Page("GET", f"{_ONE}/disconnect", _MANAGE, show_part, title="Disconnect", step_up=True),
     Page("POST", f"{_ONE}/disconnect", _MANAGE, part, title="Disconnect", step_up=True),
-    Page("GET", f"{_ONE}/app-secret", _MANAGE, show_secret, title="New app secret", step_up=True),
-    Page("POST", f"{_ONE}/app-secret", _MANAGE, change_secret, title="New app secret", step_up=True),
+    Page("POST", f"{_ONE}/send-from", _MANAGE, send_from, step_up=True),
 )

@@ -55,7 +55,9 @@ async def show(visit: Visit) -> Response:
         endpoints = await directory.list_endpoints(tx, visit.desk.keyring, visit.brand_id)
     return visit.render(
         "pages/connection.html",
-        numbers=sorted(known, key=lambda one: one.state == "disconnected"),
+        numbers=sorted(known, key=lambda one: (not one.sends, one.state == "disconnected")),
+        several=sum(one.state == "active" for one in known) > 1,
+        sender=next((one for one in known if one.sends), None),
         endpoints=[one.endpoint for one in endpoints if one.endpoint.url],
         state=state,
         path=path,

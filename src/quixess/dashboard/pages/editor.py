@@ -6,15 +6,17 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from quixess.dashboard import drafting
+from quixess.dashboard import drafting, headers
 from quixess.dashboard.drafting import Typed
 from quixess.dashboard.page import Page, Visit
 from quixess.dashboard.pages import templates
-from quixess.dashboard.pages.sandbox.standing import emphasise
 from quixess.dashboard.pages.templates import CATEGORIES, HOME
-from quixess.errors import FieldError, QuixessError
+from quixess.errors import FieldError, QuixessError, invalid
+from quixess.media.drafts import Draft
+from quixess.media.uploading import Claim
 from quixess.people import Permission
 from quixess.templates import previewing
 from quixess.templates.drafts import TemplateDraft, TemplateEdit
@@ -23,6 +25,7 @@ from quixess.templates.presets import PRESETS
 
 _FORM = "pages/template_form.html"
 _BLANK = {"text": "A message of your own", "raw": "Components as JSON"}
+_PIECE = 256 * 1024
 _OTP_TYPES = (("COPY_CODE", "Copy code"), ("ONE_TAP", "One tap"), ("ZERO_TAP", "Zero tap"))
 
 
@@ -81,7 +84,31 @@ async def preview(visit: Visit) -> Response:
         seen = await _see(visit, typed, new=not visit.request.query_params.get("edit"))
     except QuixessError as error:
         seen = Seen(None, (), error.detail)
-    return visit.fragment("parts/template_preview.html", seen=seen, emphasise=emphasise)
+    return visit.fragment("parts/template_preview.html", seen=seen)
+
+
+async def give_sample(visit: Visit) -> Response:
+    """Give Meta's reviewers a file like those that the header will show, and go on with its handle."""
+    entry = (await templates.find(visit))[1] if "name" in visit.request.path_params else None
+    form = await visit.raw_form()
+    try:
+        await visit.form(Typed)
+        given = await visit.desk.uploads.sample(visit.brand_id, lambda draft: _bring(form.get("header_file"), draft))
+    except QuixessError as error:
+        return await _show_form(visit, visit.sent, entry=entry, error=_at_file(error))
+    finally:
+        await form.close()
+    fields = dict(visit.sent) | {"header_handle": given.handle, "header_shows": given.format}
+    return await _show_form(visit, fields, entry=entry)
+
+
+async def _bring(file: Any, draft: Draft) -> Claim:
+    """Write what was sent as a file into a draft. Raises `invalid_request` when there is none."""
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise invalid("/file", "required", "Choose a file first.")
+    while piece := await file.read(_PIECE):
+        await draft.take(piece)
+    return Claim(file.content_type, None)
 
 
 async def submit(visit: Visit) -> Response:
@@ -151,9 +178,10 @@ async def _show_form(
         "otp_types": _OTP_TYPES,
         "button_kinds": drafting.BUTTON_KINDS,
         "rows": drafting.BUTTONS,
+        "shows": headers.SHOWS,
         "action": f"{HOME}/new" if entry is None else f"{templates.path(entry)}/edit",
+        "sampling": f"{HOME if entry is None else templates.path(entry)}/samples",
         "back": HOME if entry is None else templates.path(entry),
-        "emphasise": emphasise,
     }
     return visit.render(_FORM, **given) if error is None else visit.refuse(_FORM, error, **given)
 
@@ -185,7 +213,15 @@ def _placed(error: QuixessError, draft: TemplateDraft | None, typed: Any) -> Qui
 def _fields(faults: Iterable[FieldError], draft: TemplateDraft, typed: Any) -> Iterable[FieldError]:
     for fault in faults:
         field = drafting.field_of(fault, draft, typed)
-        yield FieldError(f"/{field}" if field else "", fault.code, fault.detail)
+        says = drafting.explain(fault.code, field, fault.detail) if field == "header_file" else fault.detail
+        yield FieldError(f"/{field}" if field else "", fault.code, says)
+
+
+def _at_file(error: QuixessError) -> QuixessError:
+    """Let an error about the file, and one about no field, stand beside the file."""
+    faults = error.errors or (FieldError("/file", error.code, error.detail),)
+    moved = tuple(FieldError("/header_file", one.code, one.detail) if one.pointer == "/file" else one for one in faults)
+    return QuixessError(error.code, error.detail, errors=moved)
 
 
 def _number(text: Any) -> int | None:
@@ -197,6 +233,8 @@ PAGES = (
     Page("GET", f"{HOME}/new", _MANAGE, show_new, title="New template"),
     Page("POST", f"{HOME}/new", _MANAGE, submit, title="New template"),
     Page("POST", f"{HOME}/preview", _MANAGE, preview),
+    Page("POST", f"{HOME}/samples", _MANAGE, give_sample, title="New template", takes_file=True),
     Page("GET", HOME + "/{name}/{language}/edit", _MANAGE, show_edit, title="Edit the template"),
     Page("POST", HOME + "/{name}/{language}/edit", _MANAGE, edit, title="Edit the template"),
+    Page("POST", HOME + "/{name}/{language}/samples", _MANAGE, give_sample, title="Edit the template", takes_file=True),
 )

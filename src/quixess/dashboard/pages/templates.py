@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from quixess import connections
 from quixess.dashboard.page import Page, Visit
-from quixess.dashboard.pages.sandbox.standing import emphasise
 from quixess.errors import FieldError, QuixessError
 from quixess.meta.outcomes import Outcome
 from quixess.people import Permission
@@ -119,7 +118,6 @@ async def show_one(visit: Visit) -> Response:
         state=state,
         quality=quality,
         path=path,
-        emphasise=emphasise,
         editable=chosen.template.status in {"APPROVED", "REJECTED", "PAUSED"},
     )
 
@@ -134,6 +132,17 @@ async def sync(visit: Visit) -> Response:
         return visit.go(HOME, toast=error.detail)
     told = f"{found.total} at Meta: {found.added} new, {found.updated} changed, {found.removed} gone."
     return visit.go(HOME, toast=told)
+
+
+async def unpause(visit: Visit) -> Response:
+    """End a pause that Meta made for a template's pace."""
+    _, chosen = await find(visit)
+    name, language = chosen.template.name, chosen.template.language
+    try:
+        await submissions(visit).unpause(visit.brand_id, name, language, actor=visit.actor)
+    except QuixessError as error:
+        return visit.go(path(chosen), toast=error.detail)
+    return visit.go(path(chosen), toast=f"The pause of {name} is over: it can be sent.")
 
 
 async def show_delete(visit: Visit) -> Response:
@@ -266,6 +275,7 @@ PAGES = (
     Page("GET", HOME, _MANAGE, show, title="Templates"),
     Page("POST", f"{HOME}/sync", _MANAGE, sync),
     Page("GET", HOME + "/{name}/{language}", _MANAGE, show_one, title="Template"),
+    Page("POST", HOME + "/{name}/{language}/unpause", _MANAGE, unpause),
     Page("GET", HOME + "/{name}/{language}/delete", _MANAGE, show_delete, title="Delete the template"),
     Page("POST", HOME + "/{name}/{language}/delete", _MANAGE, delete, title="Delete the template"),
 )

@@ -231,6 +231,7 @@ function follow(thread) {
   const toEnd = () => { thread.scrollTop = thread.scrollHeight; };
   toEnd();
   thread.addEventListener("scroll", () => { near = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 100; });
+  thread.addEventListener("load", () => near && toEnd(), true); // a picture takes its place late
   new MutationObserver(() => near && toEnd()).observe(thread, { childList: true, subtree: true });
 }
 $$(".thread").forEach(follow);

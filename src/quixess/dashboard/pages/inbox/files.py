@@ -68,5 +68,5 @@ async def take(visit: Visit) -> Response:
 
 PAGES = (
     Page("GET", "/app/media/{media}", Permission.READ_INBOX, give),
-    Page("POST", UPLOADS, Permission.WRITE_INBOX, take),
+    Page("POST", UPLOADS, Permission.WRITE_INBOX, take, takes_file=True),
 )

@@ -221,7 +221,7 @@ PAGES = (
     Page("GET", f"{HOME}/events", Permission.USE_SANDBOX, show_events),
     Page("GET", f"{HOME}/events/{{event}}", Permission.READ_EVENTS, show_event, title="Event"),
     Page("POST", f"{HOME}/events/{{event}}/replay", Permission.MANAGE_EVENTS, replay),
-    Page("POST", f"{HOME}/endpoint", Permission.MANAGE_ENDPOINTS, post_to),
+    Page("POST", f"{HOME}/endpoint", Permission.MANAGE_ENDPOINTS, post_to, step_up=True),
     Page("POST", f"{HOME}/catcher", Permission.MANAGE_ENDPOINTS, catch),
     Page("POST", f"{HOME}/refusals", Permission.USE_SANDBOX, refuse_next),
 )

@@ -1,11 +1,9 @@
 """Where a request of the sandbox stands: the brand's simulated number, one of the phones, and what it shows."""
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
-from markupsafe import Markup
 from msgspec import Meta
 from starlette.responses import Response
 
@@ -19,7 +17,6 @@ from quixess.sandbox import PHONES, Bubble, Chat, Phone, kit
 HOME = "/app/sandbox"
 WhichPhone = Literal["1", "2"]
 Wamid = Annotated[str, Meta(max_length=200)]
-_BOLD = re.compile(r"\*([^*\n]+)\*")
 
 
 class Asked(msgspec.Struct):
@@ -86,7 +83,6 @@ async def look(visit: Visit, stand: Stand) -> dict[str, Any]:
         "chat": chat,
         "texts": texts,
         "choices": choices,
-        "emphasise": emphasise,
         "explain": lambda code: codes.explain(code).meaning,
     }
 
@@ -109,14 +105,6 @@ def choices(bubble: Bubble) -> list[Choice]:
     taps += [_reply(bubble, "button_reply", one["reply"]) for one in action.get("buttons", ()) if "reply" in one]
     rows = [row for section in action.get("sections", ()) for row in section.get("rows", ())]
     return taps + [_reply(bubble, "list_reply", row) for row in rows]
-
-
-def emphasise(text: str) -> Markup:
-    """Write a text as WhatsApp does: what stands between asterisks is bold, all else is text."""
-    parts = _BOLD.split(text)
-    return Markup("").join(
-        Markup("<b>{}</b>").format(part) if place % 2 else Markup("{}").format(part) for place, part in enumerate(parts)
-    )
 
 
 def _hint(visit: Visit, chat: Chat | None) -> str | None:
