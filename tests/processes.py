@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-READY_S = 30.0
+READY_S = 60.0
 
 
 @dataclass

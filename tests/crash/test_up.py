@@ -141,7 +141,9 @@ async def _up(home: Path, **more: str) -> AsyncIterator[Up]:
         )  # fmt: skip
     up = Up(process, ready_file, home)
     try:
-        await eventually(lambda: up.facts.get("pids", {}).get("supervisor") == process.pid or _gone(process, log))
+        await eventually(
+            lambda: up.facts.get("pids", {}).get("supervisor") == process.pid or _gone(process, log), within_s=60
+        )
         yield up
     finally:
         children = _children(process.pid)

@@ -51,6 +51,7 @@ _SHOWN = {
     "verified_name": "Bordercart",
     "state": "active",
     "state_reason": None,
+    "sends": True,
     "token_last4": "9Zd1",
     "token_expires_at": "2026-07-14T08:00:00.000Z",
     "quality": "GREEN",
@@ -158,6 +159,12 @@ SAID: Mapping[str, Said] = {
         "An empty object tries the token that is kept; give a new one when Meta no longer takes it.",
         {"the token that is kept": {}, "a new token": {"access_token": "EAAG_YOUR_TOKEN"}},
         _MADE | {"endpoint_id": None, "endpoint_secret": None},
+    ),
+    "send_from": Said(
+        "One number of a brand sends its codes and templates: the one that was chosen last, the oldest while none was. "
+        "Replies go out by the number that the customer wrote to. A number that is disconnected can be chosen again "
+        "when it is back.",
+        answer=_SHOWN,
     ),
     "change_pin": Said(
         "Meta asks for no old PIN, the access token is enough. The new one is kept sealed and used when the number has "
