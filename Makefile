@@ -1,8 +1,8 @@
 # Everything a developer does here. `make` alone tells what there is.
 
 PYTHON ?= python3
-# Tests wait for other processes a third of the time: one worker more than there are cores.
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || sysctl -n hw.ncpu) + 1)))
+# Tests wait for other processes and for time to pass: two workers for each core.
+WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || sysctl -n hw.ncpu))))
 SEED   := $(or $(SEED),$(shell date +%s))
 RUN    := .venv/bin/python
 MINUTES = 10

@@ -1,6 +1,7 @@
 """The gateway: the doors behind the edge, as one ASGI application."""
 
 from dataclasses import dataclass
+from functools import cache
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -122,7 +123,13 @@ def _pages(settings: Settings, rooms: Rooms, peers: Peers, examination: Examinat
         policy=rooms.policy,
         ladder=settings.retry_ladder,
         signatures=TOLD.signatures,
-        rendering=Rendering(Assets()),
+        rendering=_rendering(),
         public_url=settings.public_url,
         address=peers.address,
     )
+
+
+@cache
+def _rendering() -> Rendering:
+    """Read the browser files and compile the templates once, however many gateways a process builds."""
+    return Rendering(Assets())

@@ -4,6 +4,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
@@ -57,6 +58,7 @@ async def test_a_wrong_token_is_named_and_the_right_one_connects(page: Page, wor
     assert await judging.overhang(page) <= 0
 
 
+@pytest.mark.slow
 async def test_the_page_follows_its_number_and_its_dialogs_are_sound(page: Page, world: World) -> None:
     await page.goto(HOME)
     await expect(page.locator("#live-dot")).to_have_text("Live")

@@ -21,6 +21,7 @@ async def test_the_overview_is_live_and_without_fault(page: Page, world: World):
     assert await judging.faults(page) == []
 
 
+@pytest.mark.slow
 async def test_a_message_shows_on_the_overview_that_is_looked_at(page: Page, world: World):
     await page.goto("/app")
     await expect(page.locator("#live-dot")).to_have_text("Live")
@@ -32,6 +33,7 @@ async def test_a_message_shows_on_the_overview_that_is_looked_at(page: Page, wor
     await expect(sent).to_contain_text("1", timeout=20_000)
 
 
+@pytest.mark.slow
 async def test_g_and_a_letter_go_to_a_page(page: Page):
     await page.goto("/app/settings/people")
     await expect(page.get_by_role("heading", name="People", level=1)).to_be_visible()
@@ -42,6 +44,7 @@ async def test_g_and_a_letter_go_to_a_page(page: Page):
     await expect(page).to_have_url(re.compile(r"/app$"))
 
 
+@pytest.mark.slow
 async def test_a_question_mark_lists_the_keys_and_escape_closes_the_list(page: Page):
     await page.goto("/app")
 
@@ -53,6 +56,7 @@ async def test_a_question_mark_lists_the_keys_and_escape_closes_the_list(page: P
     await expect(page.get_by_role("dialog")).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_the_colours_are_chosen_at_once_and_kept(page: Page):
     await page.goto("/app")
     await page.get_by_role("button", name="Dark colours").click()
@@ -65,6 +69,7 @@ async def test_the_colours_are_chosen_at_once_and_kept(page: Page):
     await expect(page.locator("html")).to_have_attribute("data-theme", "light")
 
 
+@pytest.mark.slow
 async def test_tab_begins_with_the_way_past_the_side_bar(page: Page):
     await page.goto("/app")
 
@@ -90,6 +95,7 @@ async def test_without_a_script_the_frame_works_by_links_and_forms(world: World,
     await context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 820, 1360])
 async def test_no_page_is_wider_than_the_window(world: World, browser: Browser, guard: Guard, width: int):
     context = await browser.new_context(base_url=world.url, viewport={"width": width, "height": 800})
@@ -115,6 +121,7 @@ async def test_the_first_page_comes_within_its_budget(page: Page):
     assert sum(sizes.values()) <= COLD_BUDGET, sizes
 
 
+@pytest.mark.slow
 async def test_a_page_that_is_not_there_says_so_and_leads_on(page: Page, guard: Guard):
     guard.allow("404")
 

@@ -86,6 +86,7 @@ async def test_what_is_not_sent_says_so_and_gives_the_text_back(page: Page, worl
     await expect(thread(page).locator(".bubble.me.is-read")).to_have_count(1, timeout=PATIENCE_MS)
 
 
+@pytest.mark.slow
 async def test_answers_in_quick_succession_all_go_out_once_and_in_order(page: Page, world: World) -> None:
     await open_conversation(page, world)
     said = ["One", "Two", "Three"]
@@ -106,6 +107,7 @@ async def sent(world: World, many: int) -> bool:
     return len(await world.sends()) == many
 
 
+@pytest.mark.slow
 async def test_a_hidden_tab_misses_nothing_and_shows_nothing_twice(page: Page, world: World) -> None:
     """Journey 7."""
     await open_conversation(page, world)
@@ -150,6 +152,7 @@ async def test_the_window_closes_after_a_day_and_a_template_opens_the_talk_again
     await expect(page.locator("#window")).to_contain_text("23 h left")
 
 
+@pytest.mark.slow
 async def test_hostile_text_is_text(page: Page, world: World) -> None:
     """Journey 19."""
     await customers.says(world, customers.HOSTILE, name=customers.HOSTILE)
@@ -171,6 +174,7 @@ async def test_hostile_text_is_text(page: Page, world: World) -> None:
     assert await judging.faults(page) == []
 
 
+@pytest.mark.slow
 async def test_every_kind_of_message_has_its_shape(page: Page, world: World) -> None:
     await customers.fill_thread(world)
     await page.goto(HOME)
@@ -216,6 +220,7 @@ async def test_keys_lead_through_the_inbox(page: Page, world: World) -> None:
     await expect(page.get_by_role("button", name="Open again")).to_be_visible(timeout=PATIENCE_MS)
 
 
+@pytest.mark.slow
 async def test_a_bubble_is_quoted_by_r_and_dropped_again(page: Page, world: World) -> None:
     await open_conversation(page, world, "Which one?")
     await thread(page).locator(".bubble.them").hover()
@@ -235,6 +240,7 @@ async def test_a_bubble_is_quoted_by_r_and_dropped_again(page: Page, world: Worl
     await expect(page.locator("#quote")).to_have_text("")
 
 
+@pytest.mark.slow
 async def test_a_slash_finds_a_canned_reply(page: Page, world: World) -> None:
     async with world.rooms.db.transaction() as tx:
         await canned.save(tx, world.brand_id, "hours", "We are here from 9 to 17.", actor="test")
@@ -253,6 +259,7 @@ async def test_a_slash_finds_a_canned_reply(page: Page, world: World) -> None:
     await expect(answers).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_a_pasted_picture_goes_with_the_answer(page: Page, world: World) -> None:
     await open_conversation(page, world)
     await field(page).evaluate(PASTE, b64encode(customers.picture(40, 30)).decode())
@@ -283,6 +290,7 @@ async def test_enter_that_chooses_a_letter_sends_nothing(page: Page, world: Worl
     assert [one["content"]["body"] for one in await world.sends()] == ["こんにちは"]
 
 
+@pytest.mark.slow
 async def test_older_messages_come_on_demand(page: Page, world: World) -> None:
     for number in range(56):
         await world.customer_says(f"Message {number}")
@@ -305,6 +313,7 @@ async def inbound(world: World, many: int) -> bool:
     return bool(row["n"] == many)
 
 
+@pytest.mark.slow
 async def test_somebody_takes_care_of_it_and_others_see_it(page: Page, world: World) -> None:
     agent = await entering.enter(world, Role.AGENT)
     await open_conversation(page, world)
@@ -314,6 +323,7 @@ async def test_somebody_takes_care_of_it_and_others_see_it(page: Page, world: Wo
     await expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 820, 1360])
 async def test_no_width_scrolls_sideways(page: Page, world: World, width: int) -> None:
     await page.set_viewport_size({"width": width, "height": 844})

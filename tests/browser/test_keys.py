@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import Page, expect
 
 from quixess.access import Scope
@@ -67,6 +68,7 @@ async def test_a_key_is_made_by_the_keyboard_alone(page: Page) -> None:
     await expect(page.get_by_role("row", name="Ops")).to_be_visible(timeout=PATIENCE_MS)
 
 
+@pytest.mark.slow
 async def test_a_preset_keeps_the_name_and_a_fault_is_told_in_its_place(page: Page, guard: Guard) -> None:
     guard.allow("422")
     await page.goto(HOME)
@@ -113,6 +115,7 @@ async def test_calls_are_counted_while_one_looks_and_the_scope_wall_shows_its_fi
     await expect(page.get_by_role("complementary")).to_contain_text("mint one that has it")
 
 
+@pytest.mark.slow
 async def test_a_key_is_extended_rotated_and_revoked_from_its_drawer(page: Page, world: World) -> None:
     secret = await world.mint(Scope.SEND_OTP)
     await page.goto(HOME)

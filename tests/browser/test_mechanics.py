@@ -44,6 +44,7 @@ async def test_a_form_that_is_wrong_says_so_in_place(page: Page, guard: Guard):
     await expect(page).to_have_url(re.compile(r"/app/settings/people$"))
 
 
+@pytest.mark.slow
 async def test_the_same_form_is_a_page_of_its_own_without_a_script(world: World, browser: Browser):
     context = await browser.new_context(base_url=world.url, java_script_enabled=False)
     await entering.hand_cookie(context, world, await entering.enter(world, Role.OWNER))
@@ -80,6 +81,7 @@ async def test_a_row_opens_its_drawer_at_an_address_of_its_own(page: Page, world
     await expect(page).to_have_url(re.compile(r"/app/requests$"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("allowed", [True, False])
 async def test_an_id_is_copied_also_where_the_browser_has_no_clipboard(page: Page, world: World, allowed: bool):
     await world.send_otp()
@@ -104,6 +106,7 @@ async def test_an_id_is_copied_also_where_the_browser_has_no_clipboard(page: Pag
     )
 
 
+@pytest.mark.slow
 async def test_times_are_told_in_words_and_stay_so_when_a_region_comes_anew(page: Page, world: World):
     await world.send_otp()
     await page.goto("/app/requests")
@@ -117,6 +120,7 @@ async def test_times_are_told_in_words_and_stay_so_when_a_region_comes_anew(page
         await expect(one).to_have_text(re.compile("just now|sec"))
 
 
+@pytest.mark.slow
 async def test_the_brand_is_switched_from_the_keyboard(page: Page, world: World):
     await page.goto("/app")
 
@@ -129,6 +133,7 @@ async def test_the_brand_is_switched_from_the_keyboard(page: Page, world: World)
     await expect(page.locator(".switcher > summary")).to_be_focused()
 
 
+@pytest.mark.slow
 async def test_on_a_phone_the_menu_of_brands_is_on_the_screen(world: World, browser: Browser, guard: Guard):
     context = await browser.new_context(base_url=world.url, viewport=chromium.NARROW, has_touch=True)
     await guard.watch(context)

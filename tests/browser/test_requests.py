@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import Page, expect
 
 from quixess.access import Scope
@@ -35,6 +36,7 @@ async def test_a_request_appears_opens_beside_the_list_and_closes(page: Page, wo
     await expect(drawer).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_the_list_is_narrowed_without_leaving_the_page(page: Page, world: World) -> None:
     await world.send_otp()
     await world.send_otp(to="12")

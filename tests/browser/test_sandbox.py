@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.browser import judging
@@ -51,6 +52,7 @@ async def test_a_code_is_run_arrives_is_read_and_is_answered(page: Page, world: 
     assert await judging.faults(page) == []
 
 
+@pytest.mark.slow
 async def test_the_request_is_there_in_three_languages(page: Page, world: World) -> None:
     await begin(page, world)
     await expect(page.get_by_role("region", name="Curl request")).to_contain_text("X-API-Key: qxt_")
@@ -87,6 +89,7 @@ async def test_a_delivery_fails_is_made_again_and_is_replayed(page: Page, world:
     await eventually(delivered_again)
 
 
+@pytest.mark.slow
 async def test_the_levers_open_over_the_page_and_a_phone_that_is_off_stays_at_one_tick(
     page: Page, world: World
 ) -> None:
@@ -103,6 +106,7 @@ async def test_the_levers_open_over_the_page_and_a_phone_that_is_off_stays_at_on
     await expect(bubbles(page).first.get_by_role("img", name="Sent")).to_be_visible(timeout=PATIENCE_MS)
 
 
+@pytest.mark.slow
 async def test_a_message_is_quoted_and_reacted_to(page: Page, world: World) -> None:
     await begin(page, world)
     await page.get_by_role("button", name="Run it here").click()
@@ -122,6 +126,7 @@ async def test_a_message_is_quoted_and_reacted_to(page: Page, world: World) -> N
     await expect(page.locator("#composer .quoting")).to_have_count(0)
 
 
+@pytest.mark.slow
 async def test_it_fits_on_a_phone(page: Page, world: World) -> None:
     await page.set_viewport_size(NARROW)
     await begin(page, world)

@@ -49,6 +49,7 @@ async def test_a_code_is_made_from_its_preset_and_its_review_is_told_while_one_l
     assert await judging.faults(page) == []
 
 
+@pytest.mark.slow
 async def test_what_meta_would_refuse_is_said_while_one_types(page: Page, guard: Guard) -> None:
     guard.allow("422")
     await page.goto(f"{HOME}/new?preset=text")
@@ -70,6 +71,7 @@ async def test_what_meta_would_refuse_is_said_while_one_types(page: Page, guard:
     assert await judging.faults(page) == []
 
 
+@pytest.mark.slow
 async def test_a_rejected_template_is_mended_and_another_one_deleted(page: Page, world: World) -> None:
     await world.meta.lever("templates/order_update", {"event": "REJECTED", "reason": "TAG_CONTENT_MISMATCH"})
     await page.goto(HOME)

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.async_api import Page, expect
 
 from quixess.database import ids
@@ -41,6 +42,7 @@ async def test_a_message_appears_is_followed_and_closed(page: Page, world: World
     await expect(page.get_by_role("heading", name="Nothing fits")).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_a_test_message_is_sent_from_the_keyboard(page: Page, guard: Guard, world: World) -> None:
     guard.allow("422")
     await page.goto("/app/whatsapp/messages")
@@ -98,6 +100,7 @@ async def test_events_are_filtered_opened_closed_and_replayed(page: Page, world:
     await expect(drawer).to_be_hidden()
 
 
+@pytest.mark.slow
 async def test_all_that_failed_is_counted_and_replayed(page: Page, world: World) -> None:
     endpoint = ids.parse("end", await endpoint_of(world))
     assert endpoint is not None
@@ -116,6 +119,7 @@ async def test_all_that_failed_is_counted_and_replayed(page: Page, world: World)
     await eventually(lambda: len(world.receiver.got) == 5)
 
 
+@pytest.mark.slow
 async def test_ticked_events_are_replayed(page: Page, world: World) -> None:
     for text in ("One", "Two"):
         await world.customer_says(text)

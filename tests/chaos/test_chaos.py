@@ -10,6 +10,7 @@ from tests.chaos.play import Plan
 pytestmark = pytest.mark.crash
 
 
+@pytest.mark.slow
 async def test_whoever_dies_under_load_nothing_is_lost_and_no_more_repeated_than_was_on_its_way() -> None:
     seed = random.randrange(1_000_000)
     plan = Plan(20, seed, operations=30, pause_s=(1.0, 3.0), kill_postgres=True, reform=False)

@@ -134,6 +134,9 @@ async def test_a_rejected_template_says_why_and_is_mended(world: World) -> None:
 
         form = await browser.get(f"{HOME}/order_left/en_US/edit")
         assert "Hello {{1}}, your order {{2}}" in form.text
+        await world.meta.lever(
+            "settings", {"clock_offset_s": 60}
+        )  # news that are alike to the second are one that came twice
         done = await browser.post(
             f"{HOME}/order_left/en_US/edit", ORDER | {"body": "Dear {{1}}, order {{2}} has left our store today."}
         )

@@ -26,6 +26,7 @@ NOT_READ = {
 }
 # What names of a function may stand for where they are part of a statement; values are Python, read in the module.
 SPELLED: dict[str, tuple[Mapping[str, str], ...]] = {
+    "connections.claiming.claim_rows": ({"due": "list(Due)"},),
     "database.sealed._rows": ({"one": "COLUMNS"},),
     "database.sealed._write": ({"one": "COLUMNS"},),
     "events.listing.leaf": (

@@ -17,7 +17,8 @@ from tests.house.source import tenant_tables
 # Statements for all brands at once, each with the reason; on Citus they go to every node. Review every new line here.
 FOR_ALL_BRANDS: dict[str, str] = {
     "connections.apps.forget_unused_app: connection": "An app is of no brand: asks whether any brand still uses it.",
-    "connections.tokens.claim: connection": "Takes what is due of all brands; the write goes by the brand found.",
+    "connections.claiming.claim_rows: connection": "Takes what is due of all brands; the write goes by brand.",
+    "connections.numbers.note_handshake: connection": "An app is of no brand: finds the brands with a number of it.",
     "database.sealed._rows: connection": "The walk over all sealed values, when the master key changes.",
     "database.sealed._rows: endpoint": "The same.",
     "events.queue.expire: delivery": "Retention of all brands; the write goes by the brand of the row found.",
@@ -29,14 +30,13 @@ FOR_ALL_BRANDS: dict[str, str] = {
     "media.catalogue.unnamed: media": "Files are stored once: asks whether any brand still names a hash.",
     "media.handles.forget_unfinished: media": "Upkeep: what was never finished goes, by its age alone.",
     "messages.settling._retry_parked: parked_status": "Upkeep: what waited for too long goes, whosever it is.",
-    "messages.throughput._claim: connection": "Takes what is due of all brands; the write goes by the brand found.",
     "metrics.counting.sweep: attempt_hour": "Retention of all brands.",
     "metrics.counting.sweep: code_hour": "Retention of all brands.",
     "metrics.counting.sweep: message_hour": "Retention of all brands.",
     "metrics.counting.sweep: outcome_hour": "Retention of all brands.",
     "notices.tokens._take: token_news": "Takes what is to be told of all brands; the write goes by the brand found.",
+    "retention._forget: note": "Retention of all brands.",
     "retention._forget: parked_status": "Retention of all brands.",
-    "templates.sync._claim: connection": "Takes what is due of all brands; the write goes by the brand found.",
 }
 
 Node = Mapping[str, Any]

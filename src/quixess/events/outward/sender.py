@@ -18,6 +18,7 @@ from quixess.events.outward import addresses, answers, names, proxies, urls, wir
 _BODY_LIMIT = 16 * 1024  # bytes read of an answer before the connection is closed
 _URLS_REMEMBERED = 4096
 _PLAIN = re.compile(r"[\t -~]*")
+_trusted = functools.cache(wire.trusted)  # the system's roots, 20 ms to read, for all senders of a process
 
 
 class Sender:
@@ -65,7 +66,7 @@ class Sender:
     async def open(self) -> None:
         """Make the connection pool. Must run in the event loop that will call `post`."""
         self._names = self._dns()
-        shape: dict[str, Any] = {"tls": self._tls or wire.trusted(), "kept": self._connections}
+        shape: dict[str, Any] = {"tls": self._tls or _trusted(), "kept": self._connections}
         self._route: Callable[[yarl.URL, bytes, dict[str, str], float], Awaitable[answers.Answer]]
         if self._proxy is None:
             lines, self._route = wire.guarded(self._policy, self._names, **shape), self._exchange
