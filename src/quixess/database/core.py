@@ -224,15 +224,27 @@ class Database:
 
         try:
             connection = await reach(self._dsn, server_settings=_LISTENER)
-            connection.add_termination_listener(lose)
-            await connection.add_listener(channel, hear)
         except _LOST as error:
             raise self._lose() from error
         try:
+            await self._attend(connection, channel, hear, lose)
             yield ear
         finally:
             connection.remove_termination_listener(lose)
             connection.terminate()
+
+    async def _attend(
+        self,
+        connection: asyncpg.Connection,
+        channel: str,
+        hear: Callable[..., None],
+        lose: Callable[..., None],
+    ) -> None:
+        connection.add_termination_listener(lose)
+        try:
+            await connection.add_listener(channel, hear)
+        except _LOST as error:
+            raise self._lose() from error
 
     def _lose(self) -> QuixessError:
         self.lost += 1
