@@ -9,8 +9,15 @@ _OPTIONS = {
 }
 
 
+# What is fading in has little contrast for a moment. What moves for ever is not waited for.
+_STANDSTILL = """Promise.all(document.getAnimations()
+  .filter((one) => one.effect.getComputedTiming().endTime < Infinity)
+  .map((one) => one.finished.catch(() => null))).then(() => null)"""
+
+
 async def faults(page: Page) -> list[str]:
-    """List what axe finds wrong with a page: the rule, and where."""
+    """List what axe finds wrong with a page that stands still: the rule, and where."""
+    await page.evaluate(_STANDSTILL)
     results = await Axe().run(page, options=_OPTIONS)
     return [
         f"{fault['id']}: {', '.join(str(node['target'][0]) for node in fault['nodes'][:4])} "
