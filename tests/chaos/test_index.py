@@ -4,12 +4,10 @@ The list comes from a study of failures in other software. A name with `::` is a
 under `tests/` or `bench/`. The index is checked.
 """
 
-import ast
-import functools
-
 import pytest
 
 from tests.docs.pages import ROOT
+from tests.house.source import functions_of
 
 DELIVERING, SENDS, HOSTILE = "crash/test_delivering", "crash/test_sends", "events/test_outward_hostile"
 HEALTH, NAMES, TLS, QUEUE = (
@@ -190,15 +188,6 @@ def test_what_tries_a_failure_exists(number: int) -> None:
     for one in tried_by:
         place, _, name = one.partition("::")
         if name:
-            assert name in _functions(place), f"{number} ({what}): {one} is not there"
+            assert name in functions_of(place), f"{number} ({what}): {one} is not there"
         else:
             assert any((ROOT / above / place).is_file() for above in ("tests", ".")), f"{number} ({what}): no {one}"
-
-
-@functools.cache
-def _functions(place: str) -> set[str]:
-    path = ROOT / "tests" / f"{place}.py"
-    if not path.exists():
-        return set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}

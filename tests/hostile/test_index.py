@@ -3,12 +3,9 @@
 What is tried on every endpoint of the table is here in tests/hostile; the details stand where the thing is built.
 """
 
-import ast
-import functools
-
 import pytest
 
-from tests.docs.pages import ROOT
+from tests.house.source import functions_of
 
 KEYS, BODIES, REQUESTS = "hostile/test_keys", "hostile/test_bodies", "hostile/test_requests"
 PEOPLE, PAGES = "hostile/test_people", "hostile/test_dashboard"
@@ -260,18 +257,9 @@ def test_every_line_of_the_list_is_tried_or_says_why_not() -> None:
 
 
 @pytest.mark.parametrize("number", TRIED)
-def test_the_tests_of_a_line_exist(number: int) -> None:
+def test_the_functions_of_a_line_exist(number: int) -> None:
     what, tests = TRIED[number]
     assert what
     for test in tests:
         place, _, name = test.partition("::")
-        assert name in _functions(place), f"{number} ({what}): {test} is not there"
-
-
-@functools.cache
-def _functions(place: str) -> set[str]:
-    path = ROOT / "tests" / f"{place}.py"
-    if not path.exists():
-        return set()
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+        assert name in functions_of(place), f"{number} ({what}): {test} is not there"

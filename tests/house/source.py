@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +84,14 @@ def verbs(module: Module) -> Iterator[Verb]:
             yield from (
                 Verb(module, f"{node.name}.{part.name}", part) for part in node.body if isinstance(part, Function)
             )
+
+
+@cache
+def functions_of(place: str) -> frozenset[str]:
+    """Name the functions of a file of tests, such as `hostile/test_keys`; none when it is not there."""
+    path = ROOT / "tests" / f"{place}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8") if path.exists() else "")
+    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def dotted(node: ast.AST) -> str:

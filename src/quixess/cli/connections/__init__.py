@@ -28,6 +28,7 @@ from quixess.templates import Sync
 connection = typer.Typer(help="A brand's WhatsApp numbers.", no_args_is_help=True)
 
 _META = "https://graph.facebook.com"
+OneConnection = Annotated[str, typer.Argument(metavar="CONNECTION", help="Its con_… id or phone number id.")]
 ConnectionArgument = Annotated[
     str | None,
     typer.Argument(metavar="CONNECTION", help="Its con_… id or phone number id; not needed while there is only one."),
@@ -174,7 +175,7 @@ def show(which: ConnectionArgument = None, brand: BrandOption = None) -> None:
 
 @connection.command("disconnect")
 def disconnect(
-    which: Annotated[str, typer.Argument(metavar="CONNECTION", help="Its con_… id or phone number id.")],
+    which: OneConnection,
     brand: BrandOption = None,
 ) -> None:
     """Disconnect a number: its sends fail at once, its history stays."""
@@ -213,7 +214,7 @@ def reconnect(
 
 @connection.command("send-from")
 def send_from(
-    which: Annotated[str, typer.Argument(metavar="CONNECTION", help="Its con_… id or phone number id.")],
+    which: OneConnection,
     brand: BrandOption = None,
 ) -> None:
     """Have codes and templates go out by this number of the brand, from the next message on."""
