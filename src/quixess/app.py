@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from functools import cache
 
-from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from quixess import api, dashboard
 from quixess.access import Keys
 from quixess.api import edge, manage
+from quixess.api.doors import Doors
 from quixess.api.gate import Gate
 from quixess.api.journal import Journal
 from quixess.api.pages import Cursors
@@ -65,17 +65,15 @@ def build(settings: Settings, rooms: Rooms, asked: Requests, readiness: Readines
     peers, strikes = Peers(settings.trusted_proxies), Strikes(settings.bad_keys_per_minute)
     examination = Examination(rooms.db, rooms.keyring, rooms.lines, settings.public_url)
     pages = _pages(settings, rooms, peers, examination)
-    doors = Starlette(
-        routes=[
+    doors = Doors(
+        [
             *api.routes(_external(rooms, peers, strikes), Journal(rooms.requests, peers)),
             *manage.routes(_management(rooms, peers, strikes, examination)),
             *Reference(api.ENDPOINTS, manage.MANAGEMENT).routes(),
             *Intake(rooms.db, rooms.keyring, rooms.receiving).routes(),
             *dashboard.routes(pages, FrontGate(pages)),
-        ],
-        exception_handlers=dict(edge.HANDLERS),
+        ]
     )
-    doors.router.redirect_slashes = False  # such a redirect would be built from the Host header
     allowed = frozenset(host.lower() for host in settings.allowed_hosts) or None
     return Watch(edge.Edge(doors, allowed_hosts=allowed), doors.routes, asked, readiness)
 

@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from quixess.api import edge
+from quixess.api.doors import Doors
 from quixess.errors import QuixessError, invalid
 
 SECRET = "493817"
@@ -64,6 +64,5 @@ ROUTES = [
 
 
 def guarded(**options: Any) -> edge.Edge:
-    inner = Starlette(routes=ROUTES, exception_handlers=dict(edge.HANDLERS))
-    inner.router.redirect_slashes = False
+    inner = Doors(ROUTES)
     return edge.Edge(inner, **options)

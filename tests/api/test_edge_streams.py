@@ -7,12 +7,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from quixess.api import ENDPOINTS, edge
+from quixess.api.doors import Doors
 from quixess.api.manage import MANAGEMENT
 from quixess.api.streams import STREAMS, Stream
 from quixess.dashboard import PAGES
@@ -40,7 +40,7 @@ ROUTES = [
 
 
 def guarded(*, idle_s: float = 5.0, total_s: float = 5.0) -> edge.Edge:
-    inner = Starlette(routes=ROUTES, exception_handlers=dict(edge.HANDLERS))
+    inner = Doors(ROUTES)
     stream = Stream(LIMIT, idle_s=idle_s, total_s=total_s)
     return edge.Edge(inner, streams={"/count": stream, "/of/{name}/count": stream, "/refuse": stream})
 

@@ -17,12 +17,11 @@ import re
 import traceback
 from collections.abc import Mapping
 from itertools import chain
-from typing import NoReturn, cast
+from typing import cast
 
 import structlog
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.types import ASGIApp, ExceptionHandler, Message, Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quixess.api import problem
 from quixess.api.streams import STREAMS, Stream, Streams
@@ -56,14 +55,6 @@ _SINGLE = {
 }
 
 _log = structlog.get_logger()
-
-
-async def _pass_on(_request: Request, error: Exception) -> NoReturn:
-    raise error
-
-
-HANDLERS: Mapping[type[Exception], ExceptionHandler] = {HTTPException: _pass_on, Exception: _pass_on}
-"""For `Starlette(exception_handlers=…)`: its own plain-text answers stay unsent, the edge answers instead."""
 
 
 class Edge:

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class OfMany(Route):
@@ -22,6 +22,7 @@ class OfMany(Route):
         others: Sequence[Route],
     ) -> None:
         super().__init__(path, handler, methods=[method], name=name)
+        self.app = _plain(handler)
         self._others = others
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,3 +35,13 @@ class OfMany(Route):
         """Raise the 405, with every method of the address in Allow (RFC 9110 §10.2.1)."""
         there = {method for one in self._others if one.path_regex.match(path) for method in one.methods or ()}
         raise HTTPException(405, headers={"Allow": ", ".join(there)})
+
+
+def _plain(handler: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """Make an ASGI application of a handler, without Starlette's layer around it: exceptions are the edge's."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await handler(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return answer
