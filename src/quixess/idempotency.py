@@ -7,8 +7,9 @@ certainly nothing was sent. Rows belong to a credential lineage, so a rotated ke
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from uuid import UUID
+
+import msgspec
 
 from quixess.database.core import Row, Tx, columns
 from quixess.errors import FieldError, QuixessError
@@ -17,8 +18,7 @@ from quixess.vault import Keyring
 _SHAPE = re.compile(r"[A-Za-z0-9_.:~-]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """One request's wish to run once. `fingerprint` covers the operation and the whole validated body."""
 
     lineage_id: UUID
@@ -29,8 +29,7 @@ class Claim:
     message_id: UUID
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(msgspec.Struct, frozen=True):
     """The answer to keep for a key. `message_id` makes sure that it is this request's row and no later one's."""
 
     lineage_id: UUID
@@ -41,8 +40,7 @@ class Final:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """What a key already stands for: a final answer, or the message whose outcome nobody knows yet."""
 
     message_id: UUID

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
+import msgspec
+
 from quixess.database.batching import Batcher
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
@@ -20,8 +22,7 @@ _JITTER = 0.2
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(msgspec.Struct, frozen=True):
     """One token of one bucket: at most `quota` tokens in `window_s` seconds. `policy` is its name in headers."""
 
     bucket: str
@@ -35,8 +36,7 @@ class Want:
         return self.window_s * _SECOND // self.quota
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(msgspec.Struct, frozen=True):
     """How full a bucket is: `left` tokens, all `quota` of them again in `reset_s` seconds."""
 
     want: Want
@@ -44,8 +44,7 @@ class Level:
     reset_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What became of a row of wants. When any is `denied` nothing was taken, and `wait_s` seconds help."""
 
     levels: tuple[Level, ...] = ()

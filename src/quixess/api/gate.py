@@ -1,11 +1,11 @@
 """The gate: who is calling, for which brand, and whether the key may do this. Nothing passes without a scope."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 from uuid import UUID
 
+import msgspec
 from starlette.requests import Request
 
 from quixess import access, limits
@@ -27,8 +27,7 @@ class AnyKey(Enum):
 ANY_KEY: Final = AnyKey.ANY_KEY
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(msgspec.Struct, frozen=True):
     """A caller that may do what it asks, and the brand it does it for. The brand comes from the key alone.
 
     `headers` are those of every answer to it: how much of the key's quota is left.
@@ -36,7 +35,7 @@ class Pass:
 
     caller: Caller
     brand_id: UUID
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Gate:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from quixess.errors import QuixessError
 from quixess.meta.graph import Credentials
 
@@ -86,8 +88,7 @@ class App:
     graph_url: str = META
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(msgspec.Struct, frozen=True):
     """Whose number a webhook item is about."""
 
     phone_number_id: str
@@ -98,8 +99,7 @@ class Number:
     display: str
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
+class Stray(msgspec.Struct, frozen=True):
     """An item of Meta's that belongs to nobody here. `about` is the phone number id or the WABA it was about."""
 
     app_id: str

@@ -22,7 +22,7 @@ async def find_numbers(tx: Tx, phone_number_ids: Sequence[str]) -> dict[str, Num
            JOIN connection c ON c.brand_id = n.brand_id AND c.id = n.connection_id""",
         list(phone_number_ids),
     )
-    return {row["phone_number_id"]: Number(*(row[name] for name in Number.__slots__)) for row in rows}
+    return {row["phone_number_id"]: Number(*(row[name] for name in Number.__struct_fields__)) for row in rows}
 
 
 async def find_accounts(tx: Tx, waba_ids: Sequence[str]) -> dict[str, list[Number]]:
@@ -36,7 +36,7 @@ async def find_accounts(tx: Tx, waba_ids: Sequence[str]) -> dict[str, list[Numbe
     )
     found: dict[str, list[Number]] = {}
     for row in rows:
-        found.setdefault(row["waba_id"], []).append(Number(*(row[name] for name in Number.__slots__)))
+        found.setdefault(row["waba_id"], []).append(Number(*(row[name] for name in Number.__struct_fields__)))
     return found
 
 

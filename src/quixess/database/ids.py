@@ -26,11 +26,11 @@ def show(prefix: str, value: UUID) -> str:
     """Write an id as callers see it: `show("msg", id)` is `msg_01…`, 26 characters after the prefix."""
     number = value.int
     high, middle, low = number >> 70, number >> 40 & 0x3FFFFFFF, number & 0xFFFFFFFFFF  # big integers are slow to shift
+    first, last = _PAIRS[high >> 50], _PAIRS[low & 1023]
     return (
-        f"{prefix}_{_PAIRS[high >> 50]}{_PAIRS[high >> 40 & 1023]}{_PAIRS[high >> 30 & 1023]}{_PAIRS[high >> 20 & 1023]}"
+        f"{prefix}_{first}{_PAIRS[high >> 40 & 1023]}{_PAIRS[high >> 30 & 1023]}{_PAIRS[high >> 20 & 1023]}"
         f"{_PAIRS[high >> 10 & 1023]}{_PAIRS[high & 1023]}{_PAIRS[middle >> 20]}{_PAIRS[middle >> 10 & 1023]}"
-        f"{_PAIRS[middle & 1023]}{_PAIRS[low >> 30]}{_PAIRS[low >> 20 & 1023]}{_PAIRS[low >> 10 & 1023]}"
-        f"{_PAIRS[low & 1023]}"
+        f"{_PAIRS[middle & 1023]}{_PAIRS[low >> 30]}{_PAIRS[low >> 20 & 1023]}{_PAIRS[low >> 10 & 1023]}{last}"
     )
 
 

@@ -10,9 +10,10 @@ from asyncpg.protocol import protocol
 _OWN_TYPES = 10_000
 _known: dict[frozenset[int], Any] = {}
 
-# Of every element of every array asyncpg asks two ABCs whether it is an array itself, at 4-5 % of the CPU of a send.
-# Only lists and tuples are given as arrays here; `tests/database/test_session.py` tells when a new asyncpg asks in another way.
-protocol.IterableABC = (list, tuple)
+# asyncpg asks ABCs whether each element of an array is an array itself, at 4-5 % of the CPU of a send. Only lists and
+# tuples are given as arrays here; `tests/database/test_session.py` tells when a new asyncpg asks in another way.
+_CONTAINERS = {"IterableABC": (list, tuple), "SizedABC": (list, tuple), "MappingABC": dict}
+vars(protocol).update(_CONTAINERS)
 
 
 class Session(asyncpg.Connection):

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+import msgspec
+
 from quixess import feed
 from quixess.database import ids
 from quixess.database.core import Tx, columns
@@ -24,8 +26,7 @@ from quixess.vault import Keyring
 SWITCHED_OFF_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """An event to record. `data` is the JSON text of its data.
 
     `only` names the one endpoint it goes to, whatever that one's filter; `not_to` one that it does not go to.
@@ -47,8 +48,7 @@ class Draft:
         return endpoint.id != self.not_to and endpoint.wants(self.type)
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(msgspec.Struct, frozen=True):
     """A leased delivery with all that is needed to make the attempt. `lease` is the fencing token.
 
     A `probe` asks whether a failing endpoint answers again; a `replay` tells an event of the past once more.
@@ -65,7 +65,7 @@ class Parcel:
     lease: UUID
     probe: bool = False
     replay: bool = False
-    leased_at: float = field(default_factory=time.monotonic)  # seconds of this process's own clock
+    leased_at: float = msgspec.field(default_factory=time.monotonic)  # seconds of this process's own clock
 
 
 class Dispatcher(Protocol):
@@ -123,8 +123,7 @@ def handing_to(dispatcher: Dispatcher | None) -> Iterator[HandOff]:
         dispatcher.wake()
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """An event on its way to one endpoint. `lease` is None when nobody holds it yet."""
 
     id: UUID

@@ -5,9 +5,10 @@ neither on how much is parked nor on how many endpoints there are.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from quixess import feed
 from quixess.database import ids
@@ -22,8 +23,7 @@ _BOTH_ENDS = 8
 _EXPIRED_AT_ONCE = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """An attempt to write down. `retry_s` is None when it was the last, `state` the outcome then.
 
     One that is not `logged` never reached the receiver. One that takes no `step` of the ladder may be made again as
@@ -39,8 +39,7 @@ class Done:
     step: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(msgspec.Struct, frozen=True):
     """How many rows of one endpoint to claim, and how: from both ends of the queue, only heads, or one as a probe.
 
     Nothing more is claimed for `held_s` seconds.

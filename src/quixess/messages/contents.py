@@ -6,7 +6,6 @@ inside it where it stood. A type, or a shape, that nobody knows yet is `unsuppor
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,8 +22,7 @@ MEDIA_PATH = "/api/v1/whatsapp/external/media/"
 _LATEST_S = 253_402_300_799  # the year 9999, where most calendars end
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(msgspec.Struct, frozen=True):
     """A file that belongs to a content. `id` is ours and new, `meta_id` Meta's; `sha256` is as Meta wrote it."""
 
     id: UUID
@@ -34,8 +32,7 @@ class File:
     filename: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """What a message says: its type, the members that docs/events.md shows for it, and the files to fetch."""
 
     type: str

@@ -5,10 +5,11 @@ echo an event may be told, of the past none.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from quixess import feed
 from quixess.database.core import Row, Tx

@@ -1,7 +1,6 @@
 """How a send ended: message, Idempotency-Key, wamid and event are written in one transaction, many ends at once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -26,8 +25,7 @@ from quixess.vault import Keyring
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(msgspec.Struct, frozen=True):
     """How one send ended. `answer` is what its Idempotency-Key keeps; None releases the key.
 
     `held` is one of `model.HELD`.

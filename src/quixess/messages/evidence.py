@@ -5,7 +5,6 @@ before our answer was stored. The first status of a send in doubt settles it.
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -30,8 +29,7 @@ _TOLD = frozenset({"sent", "delivered", "read", "failed"})
 _encode = msgspec.json.encode
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """One status and the number it came for. `parked` is the id of its parked row, when it waited before."""
 
     update: StatusUpdate
@@ -39,8 +37,7 @@ class Heard:
     parked: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     heard: Heard
     row: Row
 

@@ -1,8 +1,10 @@
 """The inbox: what users write, each message once, in the conversation of the person who wrote it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from quixess.database.core import Tx
 from quixess.events.outbox import Draft
@@ -19,8 +21,7 @@ _OPENS_NO_WINDOW = frozenset({"system", "revoke"})
 _MOVES = frozenset({"user_changed_number", "customer_changed_number", "user_changed_user_id"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Arrival:
+class _Arrival(msgspec.Struct, frozen=True):
     """A new message. `names` is who wrote it, as the person is called now."""
 
     told: Told[InboundMessage]

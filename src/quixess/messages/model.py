@@ -1,7 +1,6 @@
 """What a message is: its states and their order, and how a send is answered."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -68,16 +67,14 @@ class Source(StrEnum):
     HISTORY = "history"
 
 
-@dataclass(frozen=True, slots=True)
-class Told(Generic[Item]):
+class Told(msgspec.Struct, Generic[Item], frozen=True):
     """Something that Meta told, and the number of ours that it is about."""
 
     item: Item
     number: Number
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+class Outbound(msgspec.Struct, frozen=True):
     """A message about to be sent, to a phone (digits), a user id, or both.
 
     `content` is JSON text without any code in it, `text` what search finds of it, `reply_to` the wamid it quotes.
@@ -85,7 +82,7 @@ class Outbound:
 
     id: UUID
     brand_id: UUID
-    connection: Connection = field(repr=False)
+    connection: Connection
     phone: str | None
     user_id: str | None
     type: str
@@ -100,7 +97,10 @@ class Outbound:
     template_language: str | None = None
     template_category: str | None = None
     reply_to: str | None = None
-    text: str | None = field(default=None, repr=False)
+    text: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Outbound({self.id})"  # what was written, and to whom, may stand in no log
 
 
 _ANSWERED = (
@@ -118,8 +118,7 @@ _ANSWERED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """The answer to a send: HTTP status and JSON bytes. `replayed` when it is that of an earlier request."""
 
     status: int

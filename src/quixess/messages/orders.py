@@ -4,9 +4,10 @@ Each kind of send is an `Order`; `sending` carries all of them out alike.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
+
+import msgspec
 
 from quixess import errors, templates
 from quixess.access import Caller
@@ -15,8 +16,7 @@ from quixess.meta.graph import Graph
 from quixess.templates import Template
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(msgspec.Struct, frozen=True):
     """Whom to send to: by phone (digits), by Meta's user id, or as the other side of a conversation. One is set."""
 
     phone: str | None = None
@@ -28,8 +28,7 @@ class Recipient:
         return [self.phone, self.user_id, None if self.conversation_id is None else str(self.conversation_id)]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(msgspec.Struct, frozen=True):
     """What is known when an order is prepared: its brand, the brand's active connection, the template by its name.
 
     `ask_meta` fetches the list of templates anew, at most every 30 seconds, and gives the same template again; None
@@ -40,11 +39,13 @@ class Known:
     brand_id: UUID
     connection: Connection
     languages: Sequence[Template]
-    ask_meta: Callable[[], Awaitable[Sequence[Template] | None]] = field(repr=False)
+    ask_meta: Callable[[], Awaitable[Sequence[Template] | None]]
+
+    def __repr__(self) -> str:
+        return f"Known({self.brand_id})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A message that may go out. `content` is what history shows: no code of an AUTHENTICATION template is in it.
 
     `payload` writes Meta's JSON around our mark (`biz_opaque_callback_data`). `hidden` are texts that may stand
@@ -56,12 +57,15 @@ class Prepared:
     user_id: str | None = None
     type: str
     content: Mapping[str, Any]
-    payload: Callable[[str], bytes] = field(repr=False)
+    payload: Callable[[str], bytes]
     template: Template | None = None
     reply_to: str | None = None
-    text: str | None = field(default=None, repr=False)
-    hidden: tuple[str, ...] = field(default=(), repr=False)
-    before: Callable[[Graph], Awaitable[None]] | None = field(default=None, repr=False)
+    text: str | None = None
+    hidden: tuple[str, ...] = ()
+    before: Callable[[Graph], Awaitable[None]] | None = None
+
+    def __repr__(self) -> str:
+        return f"Prepared({self.type})"  # a code is in it
 
 
 class Order(Protocol):

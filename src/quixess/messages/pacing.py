@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 
+import msgspec
+
 from quixess import limits
 from quixess.connections import Connection
 from quixess.database.core import Database, Row, Tx
@@ -37,8 +39,7 @@ _SLOWED_S = 5
 _OF_APP, _OF_ACCOUNT = 4, 80007  # the codes that Meta refuses with when the quota is gone
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """Where a send can be paused: the names of its pair, its number, its WABA and its app."""
 
     recipient: str

@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -42,8 +41,7 @@ _WAIT_FOR_FIRST_S = 2.0  # for the first request with the same Idempotency-Key
 _WAITING_A_KEY = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(msgspec.Struct, frozen=True):
     """What a send must know before it may claim."""
 
     caller: Caller
@@ -52,16 +50,14 @@ class _Question:
     template_name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     kept: Row | None
     connection: Connection | None
     languages: list[Template]
     refusal: QuixessError | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wish(msgspec.Struct, frozen=True):
     """A message to claim: its key, the tokens that it costs, and where it can be paused."""
 
     message: Outbound

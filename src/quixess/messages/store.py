@@ -4,10 +4,11 @@ Rows are sorted by their key before a statement, so that two batches never wait 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
 from uuid import UUID
+
+import msgspec
 
 from quixess import feed
 from quixess.database.core import Row, Tx, columns
@@ -17,8 +18,7 @@ from quixess.messages.model import RANK, Outbound, Source, State
 from quixess.messages.threads import Person, Thread
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """The end of one send: what state it is in and what Meta said. `errors` and `pricing` are JSON text."""
 
     brand_id: UUID
@@ -32,8 +32,7 @@ class Settled:
     user_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(msgspec.Struct, frozen=True):
     """A message that Meta told of: a user's, or a copy of one that the brand sent without us.
 
     `content`, `context` and `referral` are JSON text; `text` is what search finds of it.
@@ -60,8 +59,7 @@ class Inbound:
         return RANK[self.state]
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(msgspec.Struct, frozen=True):
     """One status of one message, in a group of one participant (a phone or user id, else empty).
 
     `inferred` marks a delivered that only a read told of.

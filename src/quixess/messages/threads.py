@@ -1,9 +1,11 @@
 """Contacts and conversations: who a message is with, found or made in one go for a whole batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from quixess.database import ids
 from quixess.database.core import Row, Tx, columns
@@ -13,8 +15,7 @@ _ROUNDS = 6
 _Key = tuple[UUID, UUID, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """Somebody a brand talks with on one of its numbers: by phone (digits), by Meta's user id, or both.
 
     `at` is when the person went by these names; None for somebody who is written to now.
@@ -35,8 +36,7 @@ class Person:
         return (self.brand_id, self.connection_id, self.phone or f"user {self.user_id}")
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(msgspec.Struct, frozen=True):
     """A person's conversation."""
 
     contact_id: UUID

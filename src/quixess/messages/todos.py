@@ -1,22 +1,22 @@
 """Meta's bodies waiting to be worked off: kept, leased, finished, or listed with their error."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
 from uuid import UUID
+
+import msgspec
 
 from quixess.database.core import Row, Tx, columns
 
 _ID = itemgetter("id")  # our ids sort by time
 
 
-@dataclass(frozen=True, slots=True)
-class Todo:
+class Todo(msgspec.Struct, frozen=True):
     """One body to work off. `lease` is None when no process holds it, `lane` whose turn it takes."""
 
     id: UUID
     app_id: str
-    body: bytes = field(repr=False)
+    body: bytes
     lease: UUID | None
     lane: int
 

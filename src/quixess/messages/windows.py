@@ -5,9 +5,10 @@ security, in `Database.reading`, but for Meta's ids of messages, which no reader
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+
+import msgspec
 
 from quixess import feed
 from quixess.database import ids
@@ -19,8 +20,7 @@ _LOOK_BACK = timedelta(days=1)  # a call may have come after what was written; o
 _NAMES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
+class Talk(msgspec.Struct, frozen=True):
     """A conversation as an answer finds it. `phone` is digits; `closes_at` is None when the person never wrote."""
 
     id: UUID
@@ -33,16 +33,14 @@ class Talk:
     open: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Mentioned:
+class Mentioned(msgspec.Struct, frozen=True):
     """A message that an answer refers to."""
 
     wamid: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(msgspec.Struct, frozen=True):
     """The last thing a person wrote."""
 
     wamid: str
@@ -167,4 +165,4 @@ async def shorten(tx: Tx, brand_id: UUID, conversation_id: UUID, by: timedelta) 
 
 
 def _talk(row: Row | None) -> Talk | None:
-    return None if row is None else Talk(*(row[name] for name in Talk.__slots__))
+    return None if row is None else Talk(*(row[name] for name in Talk.__struct_fields__))

@@ -45,8 +45,7 @@ class GraphError:
         return f"Meta's code {self.code}{subcode} (HTTP {self.status})"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """How much of one quota is used, as an answer's headers tell (Graph API, "Rate limits").
 
     `about` is the id of the account or number whose quota it is, None for the app's; `use_case` is Meta's word for what
@@ -65,8 +64,7 @@ class Usage:
         return self.use_case != _MANAGING
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """Class A: Meta took the message. `wa_id` is digits and may differ from the number asked for.
 
     `usage` is what the answer told of quotas: as a rule nothing.

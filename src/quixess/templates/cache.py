@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +17,7 @@ _PARAMETER = re.compile(r"\{\{[a-z0-9_]+\}\}")
 _SENDABLE = {"APPROVED", "FLAGGED"}
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(msgspec.Struct, frozen=True):
     """One template in one language, as Meta listed or told of it last."""
 
     id: UUID

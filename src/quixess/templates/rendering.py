@@ -5,8 +5,10 @@ hidden: it is a one-time code.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from quixess.database import ids
 from quixess.templates import parameters, reading, values
@@ -122,7 +124,7 @@ def _cards(template: Template, components: Sequence[Mapping[str, Any]]) -> list[
     cards = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     given = {one.get("card_index"): _objects(one.get("components")) for one in _objects(sent) if _plain(one)}
     return [
-        render(replace(template, components=_objects(card.get("components"))), given.get(index, []))
+        render(msgspec.structs.replace(template, components=_objects(card.get("components"))), given.get(index, []))
         for index, card in enumerate(cards)
     ]
 
