@@ -22,6 +22,7 @@ Entry = TypeVar("Entry")
 Flush = Callable[[Sequence[Row]], Awaitable[Sequence[Result | Exception]]]
 
 _DEADLOCK_TRIES = 5
+_SLOW_S = 0.05  # a batch takes some milliseconds; one that takes longer waits for a lock or for the disk
 _HELD = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError)
 
 
@@ -31,6 +32,9 @@ class Batcher(Generic[Row, Result]):
     `flush` gets 1 to `cap` rows and returns one result for each, in order; a result that is an exception is
     raised for that row alone. It must be all or nothing: when it raises, nothing of the batch was kept. `owner` says
     whose turn a row is, `weigh` how many rows it counts for in `cap`, `share` how many of them one owner may have.
+
+    As a rule one batch is under way, since a larger one costs less than two; another of the `lanes` opens for what
+    comes while a batch is slow, so that a lock which somebody holds does not stop everybody.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Batcher(Generic[Row, Result]):
         self._share = share
         self._waiting: Turns[tuple[Row, asyncio.Future[Result]]] = Turns()
         self._running: set[asyncio.Task[None]] = set()
+        self._began = 0.0  # the latest batch, by the loop's clock
         self.rows = Spread(tallies.ROWS)  # of each batch
 
     async def submit(self, row: Row) -> Result:
@@ -61,11 +66,12 @@ class Batcher(Generic[Row, Result]):
             raise QuixessError(
                 "overloaded", "Too much is waiting already. Nothing was done; try again.", retry_after_s=1
             )
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
         owner = None if self._owner is None else self._owner(row)
         self._waiting.append(owner, (row, future), 1 if self._weigh is None else self._weigh(row))
-        if len(self._running) < self._lanes:
-            self._running.add(asyncio.create_task(self._run_lane()))
+        if not self._running or (len(self._running) < self._lanes and loop.time() - self._began > _SLOW_S):
+            self._running.add(loop.create_task(self._run_lane()))
         return await future
 
     @property
@@ -79,8 +85,10 @@ class Batcher(Generic[Row, Result]):
             await asyncio.wait(set(self._running))
 
     async def _run_lane(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
+                self._began = loop.time()
                 batch = self._waiting.take(self._cap, self._cap if self._share is None else self._share())
                 self.rows.add(len(batch))
                 results = await self._run([row for row, _ in batch])

@@ -92,7 +92,7 @@ class Sending:
         self._buckets = buckets
         self._otp_rates = otp_rates
         self._pacing = Pacing(db, keyring)
-        self._claims: Batcher[_Wish, Thread | None] = Batcher(self._claim, lanes=1)
+        self._claims: Batcher[_Wish, Thread | None] = Batcher(self._claim)
         self._ends = Ends(db, keyring, dispatcher)
         self._waiting: Counter[tuple[UUID, str]] = Counter()
 
