@@ -37,8 +37,11 @@ class Term:
 
 def of(text: str) -> list[str]:
     """List the first 64 different words of a text, in its order. None is longer than 40 characters."""
+    text = text[:_READ]
+    if text.isascii():
+        return list(dict.fromkeys([word[:LONGEST] for word in _ASCII.findall(text.lower())]))[:MOST]
     found: dict[str, None] = {}
-    for run in _runs(text[:_READ]):
+    for run in _runs(text):
         for word in _split(run):
             found[word] = None
             if len(found) == MOST:
@@ -65,12 +68,14 @@ def read(query: str) -> list[Term]:
 
 async def index(tx: Tx, texts: Sequence[tuple[UUID, UUID, str]]) -> None:
     """Let messages be found by their words, each given once for ever, as (brand, message, text)."""
-    rows = sorted((brand, word, message) for brand, message, text in texts for word in of(text))
-    if rows:
+    found = [(brand, message, " ".join(of(text))) for brand, message, text in texts]
+    if found:
         await tx.execute(
             """INSERT INTO message_word (brand_id, word, message_id)
-               SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS w(brand_id, word, message_id)""",
-            *(list(column) for column in zip(*rows, strict=True)),
+               SELECT w.brand_id, one.word, w.message_id
+               FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS w(brand_id, message_id, words)
+               CROSS JOIN LATERAL string_to_table(w.words, ' ') AS one(word) WHERE one.word <> ''""",
+            *(list(column) for column in zip(*found, strict=True)),
         )
 
 
