@@ -91,6 +91,7 @@ async def run(rooms: Rooms) -> None:
     async with asyncio.TaskGroup() as loops:
         loops.create_task(_keep_running("receiving", rooms.receiving.run))
         loops.create_task(_keep_running("deliveries", rooms.deliveries.run))
+        loops.create_task(_keep_running("turns", rooms.deliveries.feel_turns))
         loops.create_task(_repeat("replays", rooms.replays.run_once, _REPLAY_EVERY_S))
         loops.create_task(_keep_running("media", rooms.fetching.run))
         loops.create_task(_repeat("settling", settle, _SETTLE_EVERY_S))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 
+from quixess.database import batching
 from quixess.database.batching import Batcher
 from quixess.database.core import Database
 from quixess.errors import QuixessError
@@ -50,9 +51,11 @@ async def submit_all(batcher: Batcher[str, str], keys: Sequence[str]) -> list[st
 
 @asynccontextmanager
 async def under_way(batcher: Batcher[str, str], ledger: Ledger, *keys: str) -> AsyncIterator[None]:
-    """Fill the lanes with one flush for each key, held at the gate until the block ends."""
-    callers = []
+    """Fill the lanes with one flush for each key, each slow, held at the gate until the block ends."""
+    callers: list[asyncio.Task[str]] = []
     for key in keys:
+        if callers:
+            await asyncio.sleep(2 * batching._SLOW_S)
         callers.append(asyncio.create_task(batcher.submit(key)))
         await eventually(lambda: len(ledger.batches) == len(callers))
     try:
@@ -81,7 +84,7 @@ async def test_a_row_that_comes_alone_waits_for_nobody(ledger: Ledger) -> None:
         assert batcher.waiting == 0
 
 
-async def test_two_lanes_flush_at_once_and_the_third_batch_gathers(ledger: Ledger) -> None:
+async def test_a_second_lane_opens_while_a_batch_is_slow_and_the_third_batch_gathers(ledger: Ledger) -> None:
     batcher: Batcher[str, str] = Batcher(ledger.write, lanes=2)
     async with under_way(batcher, ledger, "one", "two"):
         callers = asyncio.create_task(submit_all(batcher, ["three", "four"]))
@@ -90,6 +93,16 @@ async def test_two_lanes_flush_at_once_and_the_third_batch_gathers(ledger: Ledge
 
     await callers
     assert ledger.batches[2:] == [["three", "four"]]
+
+
+async def test_while_a_batch_is_quick_no_second_lane_opens(ledger: Ledger) -> None:
+    batcher: Batcher[str, str] = Batcher(ledger.write, lanes=2)
+    async with under_way(batcher, ledger, "one"):
+        caller = asyncio.create_task(batcher.submit("two"))
+        await eventually(lambda: batcher.waiting == 1)
+        assert ledger.batches == [["one"]]
+
+    assert await caller == "two is kept"
 
 
 async def test_a_batch_holds_no_more_rows_than_its_cap(ledger: Ledger) -> None:

@@ -1,10 +1,13 @@
 """What one connection has learnt of PostgreSQL's types no other one asks for."""
 
+from abc import ABCMeta
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import asyncpg
+import pytest
 from asyncpg.connection import LoggedQuery
+from asyncpg.protocol import protocol
 
 from quixess.database.session import Session
 
@@ -48,3 +51,29 @@ async def test_types_of_a_database_of_its_own_are_asked_for_in_each(dsn: str):
         }
         assert len(asked) > 1
         await connection.close()
+
+
+async def test_no_abc_is_asked_about_the_elements_of_an_array(dsn: str, monkeypatch: pytest.MonkeyPatch):
+    """When a new asyncpg asks in another way, the loan in `database/session.py` is worth nothing and can go."""
+    asked: list[object] = []
+
+    class Counted(ABCMeta):
+        def __instancecheck__(cls, instance: object) -> bool:
+            asked.append(instance)
+            return super().__instancecheck__(instance)
+
+    class Watched(metaclass=Counted):
+        pass
+
+    connection = await asyncpg.connect(dsn, connection_class=Session)
+    for name in ("IterableABC", "SizedABC", "MappingABC"):
+        assert hasattr(protocol, name), name
+    before = protocol.IterableABC
+    monkeypatch.setattr(protocol, "IterableABC", (Watched, list, tuple))
+    await connection.fetch(_ARRAYS, [uuid4()], [7, 8], [datetime.now(UTC)])
+    assert 7 in asked, "asyncpg asks no more by this name"
+    monkeypatch.setattr(protocol, "IterableABC", before)
+    for given in ([1, 2], [[1, 2], [3, 4]], []):
+        assert await connection.fetchval("SELECT $1::int[]", given) == given
+    assert await connection.fetchval("SELECT $1::int[]", (1, 2)) == [1, 2]
+    await connection.close()

@@ -4,12 +4,12 @@ import asyncio
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from quixess.database import ids
 from quixess.database.batching import Batcher

@@ -33,6 +33,7 @@ from quixess.vault import Keyring
 _ROWS_A_CLAIM, _FAIR_SHARE = 400, 4
 _STARTS_A_TURN = 8
 _IDLE_S = 0.25
+_FEEL_EVERY_S = 0.02
 _OURS_AGAIN_S = (1.0, 60.0)  # after a fault of ours, such as a proxy that is down: as long again as it lasts already
 _JITTER = 0.2
 _WORDS = ("2xx", "3xx", "4xx", "5xx", *Fault)
@@ -126,6 +127,17 @@ class Deliveries:
                 await asyncio.sleep(1)
             if not claimed:
                 await self._rest()
+
+    async def feel_turns(self) -> None:
+        """Let the windows know how long a turn of the event loop takes, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_FEEL_EVERY_S)
+            began = time.perf_counter()
+            turned = loop.create_future()
+            loop.call_soon(turned.set_result, None)
+            await turned
+            self._windows.note_turn(time.perf_counter() - began)
 
     async def find_forgotten(self) -> None:
         """Look for endpoints with work that nobody looks at: the net under every hand-off."""

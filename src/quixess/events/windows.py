@@ -1,7 +1,8 @@
 """Windows: how many attempts may be in flight at once, for each endpoint and in all.
 
 A window grows while its endpoint answers and halves when it chokes. None takes more than a quarter of the places that
-are left, so that hanging endpoints slow themselves and nobody else.
+are left, so that hanging endpoints slow themselves and nobody else. There are fewer places while the process has more
+to do than it can: what is under way then only makes each turn of the event loop longer, and with it everybody's wait.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from uuid import UUID
 from quixess.events.outward import Answer, Fault
 
 FIRST, _WIDEST = 4, 256
-PLACES = 1024
+MOST_PLACES, FEWEST_PLACES = 1024, 256
+_LONG_TURN_S = 0.003  # a new event takes about a dozen turns of the loop from Meta's POST to its receiver
 _TRIP_AFTER = 10  # failures in a row; more than the ladder has steps, so that one bad event never stops the others
 
 
@@ -42,12 +44,25 @@ class Windows:
     def __init__(self) -> None:
         self._windows: dict[UUID, Window] = {}
         self._taken = 0
+        self._places = MOST_PLACES
         self._turned_away: set[UUID] = set()
 
     @property
     def taken(self) -> int:
         """Attempts in flight."""
         return self._taken
+
+    @property
+    def places(self) -> int:
+        """How many attempts may be in flight in all, as things are."""
+        return self._places
+
+    def note_turn(self, seconds: float) -> None:
+        """Learn how long a turn of the event loop took: fewer places after a long one, more again after short ones."""
+        if seconds > _LONG_TURN_S:
+            self._places = max(self._places * 4 // 5, FEWEST_PLACES)
+        elif seconds < _LONG_TURN_S / 2:
+            self._places = min(self._places + 16, MOST_PLACES)
 
     @property
     def open(self) -> int:
@@ -61,7 +76,8 @@ class Windows:
     def room(self, endpoint_id: UUID) -> int:
         """Say how many more attempts of an endpoint may start now."""
         window = self.of(endpoint_id)
-        fair = max((PLACES - self._taken) // 4, 1 if self._taken < PLACES else 0)
+        left = self._places - self._taken
+        fair = max(left // 4, 1 if left > 0 else 0)
         return max(min(int(window.size), fair) - window.taken, 0)
 
     def full(self) -> list[UUID]:

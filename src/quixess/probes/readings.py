@@ -8,7 +8,6 @@ from quixess import logs
 from quixess.connections import Lines
 from quixess.database.batching import Batcher
 from quixess.database.core import Database
-from quixess.events import windows
 from quixess.events.delivery import Deliveries
 from quixess.health import Backlog
 from quixess.messages.receiving import Receiving
@@ -89,7 +88,7 @@ def _of_worker(receiving: Receiving, deliveries: Deliveries) -> Iterator[Reading
     yield _one(numbers.ATTEMPT_S, tally.took_s)
     yield _one(numbers.IN_FLIGHT, deliveries.in_flight)
     yield _one(numbers.WINDOW, deliveries.windows.open)
-    yield _one(numbers.PLACES, windows.PLACES)
+    yield _one(numbers.PLACES, deliveries.windows.places)
 
 
 def _of_database(db: Database, rooms: Sequence[Mapping[str, Batcher[Any, Any]]]) -> Iterator[Reading]:
