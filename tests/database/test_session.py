@@ -68,7 +68,7 @@ async def test_no_abc_is_asked_about_the_elements_of_an_array(dsn: str, monkeypa
     connection = await asyncpg.connect(dsn, connection_class=Session)
     for name in ("IterableABC", "SizedABC", "MappingABC"):
         assert hasattr(protocol, name), name
-    before = protocol.IterableABC
+    before = vars(protocol)["IterableABC"]
     monkeypatch.setattr(protocol, "IterableABC", (Watched, list, tuple))
     await connection.fetch(_ARRAYS, [uuid4()], [7, 8], [datetime.now(UTC)])
     assert 7 in asked, "asyncpg asks no more by this name"
