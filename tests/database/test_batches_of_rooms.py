@@ -17,8 +17,7 @@ from quixess.database.batching import Batcher
 from quixess.database.core import Database
 from quixess.errors import QuixessError
 from quixess.messages import store, threads
-from quixess.messages.model import Reply
-from quixess.messages.orders import Recipient
+from quixess.messages.model import Recipient, Reply
 from quixess.messages.otp import Otp
 from quixess.messages.store import Inbound
 from quixess.messages.threads import Person, Thread

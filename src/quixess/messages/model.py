@@ -74,6 +74,18 @@ class Told(msgspec.Struct, Generic[Item], frozen=True):
     number: Number
 
 
+class Recipient(msgspec.Struct, frozen=True):
+    """Whom to send to: by phone (digits), by Meta's user id, or as the other side of a conversation. One is set."""
+
+    phone: str | None = None
+    user_id: str | None = None
+    conversation_id: UUID | None = None
+
+    def as_json(self) -> list[str | None]:
+        """Give what makes two recipients the same, for a fingerprint."""
+        return [self.phone, self.user_id, None if self.conversation_id is None else str(self.conversation_id)]
+
+
 class Outbound(msgspec.Struct, frozen=True):
     """A message about to be sent, to a phone (digits), a user id, or both.
 

@@ -12,33 +12,24 @@ import msgspec
 from quixess import errors, templates
 from quixess.access import Caller
 from quixess.connections import Connection
+from quixess.messages.model import Recipient
+from quixess.messages.talks import Talks
 from quixess.meta.graph import Graph
 from quixess.templates import Template
-
-
-class Recipient(msgspec.Struct, frozen=True):
-    """Whom to send to: by phone (digits), by Meta's user id, or as the other side of a conversation. One is set."""
-
-    phone: str | None = None
-    user_id: str | None = None
-    conversation_id: UUID | None = None
-
-    def as_json(self) -> list[str | None]:
-        """Give what makes two recipients the same, for a fingerprint."""
-        return [self.phone, self.user_id, None if self.conversation_id is None else str(self.conversation_id)]
 
 
 class Known(msgspec.Struct, frozen=True):
     """What is known when an order is prepared: its brand, the brand's active connection, the template by its name.
 
-    `ask_meta` fetches the list of templates anew, at most every 30 seconds, and gives the same template again; None
-    when it did not ask.
+    `talks` finds the conversation of an answer. `ask_meta` fetches the list of templates anew, at most every 30
+    seconds, and gives the same template again; None when it did not ask.
     """
 
     caller: Caller
     brand_id: UUID
     connection: Connection
     languages: Sequence[Template]
+    talks: Talks
     ask_meta: Callable[[], Awaitable[Sequence[Template] | None]]
 
     def __repr__(self) -> str:

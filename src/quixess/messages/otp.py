@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 from quixess import errors, templates
 from quixess.messages import orders, phones
-from quixess.messages.orders import Known, Prepared, Recipient
+from quixess.messages.model import Recipient
+from quixess.messages.orders import Known, Prepared
 from quixess.meta import payloads
 
 

@@ -18,7 +18,8 @@ from quixess.errors import QuixessError, invalid
 from quixess.events.envelope import moment
 from quixess.media.uploading import Handle
 from quixess.messages import phones, speech, windows
-from quixess.messages.orders import Known, Prepared, Recipient
+from quixess.messages.model import Recipient
+from quixess.messages.orders import Known, Prepared
 from quixess.messages.speech import Speech, Written
 from quixess.messages.windows import Heard, Talk
 from quixess.meta import payloads
@@ -97,17 +98,13 @@ class Replying:
         """Find the open conversation."""
         if self.to.phone is not None:
             phones.refuse_own(self.to.phone, known.connection.display_phone)
-        async with self.desk.db.reading(known.brand_id) as tx:
-            if self.to.conversation_id is not None:
-                talk = await windows.find_talk(tx, known.brand_id, self.to.conversation_id)
-                if talk is None:
-                    detail = "The brand has no such conversation: take its `cnv_…` id as it is."
-                    raise errors.at("/conversation_id", "conversation_not_found", detail)
-            else:
-                phone, user_id = self.to.phone, self.to.user_id
-                talk = await windows.find_talk_with(tx, known.brand_id, phone=phone, user_id=user_id)
-            if talk is None or not talk.open:
-                line = known.connection.id if talk is None else talk.connection_id
+        talk = await known.talks.find(known.brand_id, self.to)
+        if talk is None and self.to.conversation_id is not None:
+            detail = "The brand has no such conversation: take its `cnv_…` id as it is."
+            raise errors.at("/conversation_id", "conversation_not_found", detail)
+        if talk is None or not talk.open:
+            line = known.connection.id if talk is None else talk.connection_id
+            async with self.desk.db.reading(known.brand_id) as tx:
                 raise _closed(talk, list(await windows.name_templates(tx, known.brand_id, line)))
         return talk
 

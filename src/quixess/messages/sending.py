@@ -31,6 +31,7 @@ from quixess.messages.ends import End, Ends
 from quixess.messages.model import Outbound, Reply, State
 from quixess.messages.orders import Known, Order, Prepared
 from quixess.messages.pacing import Pacing, Places
+from quixess.messages.talks import Talks
 from quixess.messages.threads import Person, Thread
 from quixess.meta.graph import Accepted, Graph, NotSent, Rejected, Unknown
 from quixess.templates import Sync, Template
@@ -89,6 +90,7 @@ class Sending:
         self._lease_s = lease_s
         self._unknown_wait_s = unknown_wait_s
         self._questions: Batcher[_Question, _Found] = Batcher(self._look_up, lanes=1)
+        self._talks = Talks(db)
         self._buckets = buckets
         self._otp_rates = otp_rates
         self._pacing = Pacing(db, keyring)
@@ -99,7 +101,12 @@ class Sending:
     @property
     def batchers(self) -> dict[str, Batcher[Any, Any]]:
         """What is batched here."""
-        return {"questions": self._questions, "claims": self._claims, "ends": self._ends.batcher}
+        return {
+            "questions": self._questions,
+            "talks": self._talks.batcher,
+            "claims": self._claims,
+            "ends": self._ends.batcher,
+        }
 
     async def send(self, caller: Caller, brand_id: UUID, order: Order, *, key: str | None, request_id: str) -> Reply:
         """Send what is ordered, once.
@@ -132,7 +139,12 @@ class Sending:
         if found.connection is None:
             raise found.refusal or connections.none_active()
         known = Known(
-            question.caller, question.brand_id, found.connection, found.languages, partial(self._ask_meta, found, order)
+            question.caller,
+            question.brand_id,
+            found.connection,
+            found.languages,
+            self._talks,
+            partial(self._ask_meta, found, order),
         )
         prepared = await order.prepare(known)
         permits.check_found(question.caller, prepared.phone)

@@ -16,7 +16,8 @@ from quixess.errors import QuixessError
 from quixess.events.envelope import moment
 from quixess.media.uploading import Handle
 from quixess.messages import orders, phones, preferences
-from quixess.messages.orders import Known, Prepared, Recipient
+from quixess.messages.model import Recipient
+from quixess.messages.orders import Known, Prepared
 from quixess.meta import payloads
 from quixess.templates import Template, Variables
 

@@ -12,9 +12,10 @@ import msgspec
 
 from quixess import feed
 from quixess.database import ids
-from quixess.database.core import Row, Tx
+from quixess.database.core import Tx, columns
 from quixess.feed import Kind
 from quixess.messages import store
+from quixess.messages.model import Recipient
 
 _LOOK_BACK = timedelta(days=1)  # a call may have come after what was written; older days need not be read
 _NAMES = 5
@@ -53,42 +54,43 @@ _TALK = """
   FROM conversation v
   JOIN contact k ON k.brand_id = v.brand_id AND k.id = v.contact_id
   JOIN connection c ON c.brand_id = v.brand_id AND c.id = v.connection_id"""
+_TALKS = f"""
+  SELECT a.place, t.* FROM unnest($2::uuid[], $3::text[], $4::text[])
+    WITH ORDINALITY AS a(conversation_id, phone, user_id, place)
+  CROSS JOIN LATERAL (
+    ({_TALK}
+       WHERE v.brand_id = $1 AND v.id = (
+         SELECT coalesce(merged_into, id) FROM conversation WHERE brand_id = $1 AND id = a.conversation_id))
+    UNION ALL
+    ({_TALK}
+       WHERE a.conversation_id IS NULL AND v.brand_id = $1 AND v.merged_into IS NULL AND c.state = 'active'
+         AND v.contact_id = (
+           SELECT id FROM contact WHERE brand_id = $1 AND phone = a.phone
+           UNION ALL
+           SELECT contact_id FROM phone_alias WHERE brand_id = $1 AND phone = a.phone AND until IS NULL
+           UNION ALL
+           SELECT id FROM contact WHERE brand_id = $1 AND user_id = a.user_id
+           UNION ALL
+           SELECT contact_id FROM user_alias WHERE brand_id = $1 AND user_id = a.user_id
+           LIMIT 1)
+       ORDER BY v.last_inbound_at DESC NULLS LAST, v.id LIMIT 1)
+    LIMIT 1) t"""
 
 
-async def find_talk(tx: Tx, brand_id: UUID, conversation_id: UUID) -> Talk | None:
-    """Find a conversation; one that was taken up by another leads there."""
-    row = await tx.row(
-        f"""{_TALK}
-            JOIN conversation g ON g.brand_id = v.brand_id AND v.id = coalesce(g.merged_into, g.id)
-            WHERE g.brand_id = $1 AND g.id = $2""",
-        brand_id,
-        conversation_id,
-    )
-    return _talk(row)
+async def find_talks(tx: Tx, brand_id: UUID, asked: Sequence[Recipient]) -> list[Talk | None]:
+    """Find the conversation of each recipient: one that was taken up by another leads there.
 
-
-async def find_talk_with(tx: Tx, brand_id: UUID, *, phone: str | None, user_id: str | None) -> Talk | None:
-    """Find the conversation with somebody, by phone (digits) or user id, old names included.
-
-    Of several the one on a connected number in which the person wrote last.
+    A phone or user id, old names included, leads to the one on a connected number in which the person wrote last.
     """
-    row = await tx.row(
-        f"""{_TALK}
-            WHERE v.brand_id = $1 AND v.merged_into IS NULL AND c.state = 'active' AND v.contact_id = (
-              SELECT id FROM contact WHERE brand_id = $1 AND phone = $2
-              UNION ALL
-              SELECT contact_id FROM phone_alias WHERE brand_id = $1 AND phone = $2 AND until IS NULL
-              UNION ALL
-              SELECT id FROM contact WHERE brand_id = $1 AND user_id = $3
-              UNION ALL
-              SELECT contact_id FROM user_alias WHERE brand_id = $1 AND user_id = $3
-              LIMIT 1)
-            ORDER BY v.last_inbound_at DESC NULLS LAST, v.id LIMIT 1""",
-        brand_id,
-        phone,
-        user_id,
-    )
-    return _talk(row)
+    rows = await tx.rows(_TALKS, brand_id, *columns(asked, "conversation_id", "phone", "user_id"))
+    found = {row["place"]: Talk(*(row[name] for name in Talk.__struct_fields__)) for row in rows}
+    return [found.get(place) for place in range(1, len(asked) + 1)]
+
+
+async def find_talk(tx: Tx, brand_id: UUID, recipient: Recipient) -> Talk | None:
+    """Find the conversation of one recipient, as `find_talks` does."""
+    (talk,) = await find_talks(tx, brand_id, [recipient])
+    return talk
 
 
 async def find_message_id(tx: Tx, talk: Talk, wamid: str) -> UUID | None:
@@ -162,7 +164,3 @@ async def shorten(tx: Tx, brand_id: UUID, conversation_id: UUID, by: timedelta) 
         by,
     )
     feed.tell(tx, brand_id, Kind.CONVERSATION, conversation_id)
-
-
-def _talk(row: Row | None) -> Talk | None:
-    return None if row is None else Talk(*(row[name] for name in Talk.__struct_fields__))

@@ -10,6 +10,7 @@ from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
 from quixess.feed import Kind
 from quixess.messages import windows
+from quixess.messages.model import Recipient
 from quixess.meta.graph import Outcome
 from quixess.people import Member, Permission, may, members
 from quixess.vault import Keyring
@@ -61,7 +62,7 @@ async def see(db: Database, keyring: Keyring, lines: Lines, brand_id: UUID, conv
     Raises `conversation_not_found`. Meta is told last: when it is away, only the ticks on the phone are late.
     """
     async with db.reading(brand_id) as tx:
-        talk = await windows.find_talk(tx, brand_id, conversation_id)
+        talk = await windows.find_talk(tx, brand_id, Recipient(conversation_id=conversation_id))
         heard = None if talk is None else await windows.find_last_heard(tx, brand_id, talk)
     if talk is None:
         raise QuixessError("conversation_not_found", "The brand has no such conversation: reload the inbox.")

@@ -12,7 +12,7 @@ from quixess.api import body, send
 from quixess.api.endpoint import Endpoint, Rooms
 from quixess.api.gate import Pass
 from quixess.messages import phones
-from quixess.messages.orders import Recipient
+from quixess.messages.model import Recipient
 from quixess.messages.otp import Otp
 
 Code = Annotated[

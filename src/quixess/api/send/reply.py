@@ -14,7 +14,7 @@ from quixess.api.gate import Pass
 from quixess.database import ids
 from quixess.errors import invalid
 from quixess.messages import phones
-from quixess.messages.orders import Recipient
+from quixess.messages.model import Recipient
 from quixess.messages.replies import Desk, Replying
 from quixess.messages.speech import Speech
 from quixess.messages.speech.plain import MessageRef

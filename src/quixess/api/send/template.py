@@ -13,7 +13,7 @@ from quixess.api.endpoint import Endpoint, Rooms
 from quixess.api.gate import Pass
 from quixess.errors import invalid
 from quixess.messages import phones
-from quixess.messages.orders import Recipient
+from quixess.messages.model import Recipient
 from quixess.messages.templated import Templated
 from quixess.templates import Variables
 

@@ -14,7 +14,8 @@ from quixess.dashboard.page import Page, Visit
 from quixess.dashboard.pages import messages
 from quixess.errors import QuixessError, at
 from quixess.messages import phones
-from quixess.messages.orders import Order, Recipient
+from quixess.messages.model import Recipient
+from quixess.messages.orders import Order
 from quixess.messages.otp import Otp
 from quixess.messages.templated import Templated
 from quixess.people import Permission, audit

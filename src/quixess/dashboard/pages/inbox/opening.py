@@ -14,7 +14,7 @@ from quixess.dashboard.pages.inbox.listing import HOME
 from quixess.database import ids
 from quixess.database.core import Row
 from quixess.errors import QuixessError, invalid
-from quixess.messages.orders import Recipient
+from quixess.messages.model import Recipient
 from quixess.messages.templated import Templated
 from quixess.people import Permission
 from quixess.templates import Parameter, Parameters, Template, Variables, catalogue

@@ -15,8 +15,8 @@ from quixess.dashboard.pages.inbox.thread import Attached, Draft, Opened
 from quixess.database import ids
 from quixess.database.core import Row
 from quixess.errors import QuixessError, invalid
-from quixess.messages.model import Reply
-from quixess.messages.orders import Order, Recipient
+from quixess.messages.model import Recipient, Reply
+from quixess.messages.orders import Order
 from quixess.messages.replies import Desk, Replying
 from quixess.messages.speech import Speech
 from quixess.messages.speech.plain import MediaContent, TextContent

@@ -11,6 +11,7 @@ from quixess.dashboard.page import Page, Visit
 from quixess.dashboard.pages.sandbox.standing import HOME, Asked, Stand, WhichPhone, need
 from quixess.errors import QuixessError
 from quixess.messages import windows
+from quixess.messages.model import Recipient
 from quixess.meta import codes
 from quixess.people import Permission
 from quixess.sandbox import PHONES, State, kit
@@ -112,7 +113,7 @@ async def pass_a_day(visit: Visit) -> Response:
     stand = await need(visit, (await visit.form(Asked)).phone)
     chat = await visit.desk.handset.look(stand.phone.digits, stand.number_id)
     async with visit.desk.db.transaction() as tx:
-        talk = await windows.find_talk_with(tx, visit.brand_id, phone=stand.phone.digits, user_id=chat.user_id)
+        talk = await windows.find_talk(tx, visit.brand_id, Recipient(stand.phone.digits, chat.user_id))
         if talk is not None and talk.open:
             await windows.shorten(tx, visit.brand_id, talk.id, _DAY)
     if talk is None or not talk.open:

@@ -18,7 +18,7 @@ from quixess.dashboard.pages.sandbox.standing import HOME, Asked, Stand, find, l
 from quixess.database import ids
 from quixess.errors import CATALOGUE, QuixessError
 from quixess.messages import phones
-from quixess.messages.orders import Recipient
+from quixess.messages.model import Recipient
 from quixess.messages.otp import Otp
 from quixess.people import Permission
 from quixess.requests import Line
