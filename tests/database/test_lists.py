@@ -116,7 +116,7 @@ def literal(value: Any) -> str:
     if isinstance(value, datetime):
         return "'infinity'" if value == pages.LATEST else "'-infinity'" if value == pages.EARLIEST else f"'{value}'"
     if isinstance(value, (list, tuple)):
-        return "'{" + ", ".join(map(str, value)) + "}'"
+        return "'{" + ", ".join("NULL" if one is None else str(one) for one in value) + "}'"
     return f"'{value}'"
 
 
