@@ -1,6 +1,6 @@
 """`python -m bench [profile] [send] [intake] …`: measure what is named, or all that takes minutes.
 
-`growth` and `scale` take long, and options: they run when they are named.
+`growth`, `scale` and `pinned` take long, and options: they run when they are named.
 """
 
 import importlib.metadata
@@ -10,7 +10,20 @@ import sys
 import time
 from pathlib import Path
 
-from bench import backlog, delivery, end_to_end, fairness, growth, intake, profiling, scale, send, start, watched
+from bench import (
+    backlog,
+    delivery,
+    end_to_end,
+    fairness,
+    growth,
+    intake,
+    pinned,
+    profiling,
+    scale,
+    send,
+    start,
+    watched,
+)
 from bench.processes import BenchError
 from bench.rig import Rig
 
@@ -24,7 +37,7 @@ MEASUREMENTS = {
     "watched": watched.run,
     "start": start.run,
 }
-BY_NAME = {"growth": growth.main, "scale": scale.main}
+BY_NAME = {"growth": growth.main, "scale": scale.main, "pinned": pinned.main}
 _VERSIONS = ("uvicorn", "uvloop", "starlette", "aiohttp", "asyncpg", "msgspec")
 
 

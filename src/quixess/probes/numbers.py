@@ -65,7 +65,7 @@ ATTEMPTS = _count(
 ATTEMPT_S = _spread("delivery_attempt_seconds", "how long endpoints took to answer")
 IN_FLIGHT = _now("deliveries_in_flight", "attempts under way in this process, those about to start included")
 WINDOW = _now("delivery_window", "how many attempts the windows of the endpoints at work would let be under way")
-PLACES = _now("delivery_places", "how many attempts this process would ever have under way")
+PLACES = _now("delivery_places", "how many attempts may be under way in this process: fewer while it is busy")
 
 BATCH_ROWS = _spread("batch_rows", "rows of each batch that went to PostgreSQL", "batch")
 BATCH_WAITING = _now("batch_waiting", "rows that no batch has taken yet; at 10,000 callers are told 503", "batch")
