@@ -58,7 +58,7 @@ async def test_a_reply_in_a_conversation_whose_number_was_disconnected_meanwhile
     (talk,) = await world.rows("SELECT id FROM conversation")
     shown = ids.show("cnv", talk["id"])
     with monkeypatch.context() as patch:
-        before(patch, windows, "find_talk", lambda: world.rows("UPDATE connection SET state = 'disconnected'"))
+        before(patch, windows, "find_talks", lambda: world.rows("UPDATE connection SET state = 'disconnected'"))
         gone = await _reply(world, conversation_id=shown)
     assert (gone.status, gone.json["code"]) == (404, "no_active_connection")
     await nothing_claimed(world)
