@@ -73,7 +73,8 @@ async def look_up(tx: Tx, keys: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, 
     rows = await tx.rows(
         """SELECT i.*, i.locked_until > now() AS running
            FROM unnest($1::uuid[], $2::text[]) AS wanted(lineage_id, key)
-           JOIN idempotency i ON i.lineage_id = wanted.lineage_id AND i.key = wanted.key
+           CROSS JOIN LATERAL (
+             SELECT * FROM idempotency k WHERE k.lineage_id = wanted.lineage_id AND k.key = wanted.key LIMIT 1) i
            WHERE NOT (i.state = 'final' AND i.expires_at <= now())""",
         *zip(*sorted(set(keys)), strict=True),
     )
@@ -132,7 +133,7 @@ async def settle(tx: Tx, finals: Sequence[Final]) -> None:
            FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::smallint[], $6::bytea[])
                 AS f(lineage_id, key, message_id, state, status, body)
            WHERE i.lineage_id = f.lineage_id AND i.key = f.key AND i.message_id = f.message_id
-             AND (i.state <> 'final' OR (f.status = 200 AND i.status <> 200))""",
+             AND i.lineage_id = ANY ($1::uuid[]) AND i.key = ANY ($2::text[]) AND (i.state <> 'final' OR (f.status = 200 AND i.status <> 200))""",
         *columns(ordered, "lineage_id", "key", "message_id", "state", "status", "body"),
     )
 
@@ -144,7 +145,7 @@ async def release(tx: Tx, held: Sequence[tuple[UUID, str, UUID]]) -> None:
             """DELETE FROM idempotency AS i
                USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS r(lineage_id, key, message_id)
                WHERE i.lineage_id = r.lineage_id AND i.key = r.key AND i.message_id = r.message_id
-                 AND i.state <> 'final'""",
+                 AND i.lineage_id = ANY ($1::uuid[]) AND i.key = ANY ($2::text[]) AND i.state <> 'final'""",
             *(list(column) for column in zip(*sorted(held), strict=True)),
         )
 

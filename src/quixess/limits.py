@@ -79,7 +79,7 @@ async def take(tx: Tx, rows: Sequence[Sequence[Want]]) -> list[Verdict]:
     if wrong:
         await tx.execute(
             """UPDATE rate_bucket AS b SET tat = w.tat FROM unnest($1::text[], $2::bigint[]) AS w(key, tat)
-               WHERE b.key = w.key""",
+               WHERE b.key = w.key AND b.key = ANY ($1::text[])""",
             wrong, [buckets.tats[key] for key in wrong],
         )  # fmt: skip
     return verdicts
@@ -93,8 +93,9 @@ async def give_back(tx: Tx, wants: Iterable[Want]) -> None:
     await tx.execute(
         """WITH held AS MATERIALIZED (
              SELECT b.key, w.cost FROM unnest($1::text[], $2::bigint[]) AS w(key, cost)
-             JOIN rate_bucket b ON b.key = w.key ORDER BY b.key FOR UPDATE OF b)
-           UPDATE rate_bucket AS b SET tat = b.tat - held.cost FROM held WHERE b.key = held.key""",
+             JOIN rate_bucket b ON b.key = w.key WHERE b.key = ANY ($1::text[]) ORDER BY b.key FOR UPDATE OF b)
+           UPDATE rate_bucket AS b SET tat = b.tat - held.cost FROM held
+           WHERE b.key = held.key AND b.key = ANY ($1::text[])""",
         list(cost), list(cost.values()),
     )  # fmt: skip
 
@@ -105,7 +106,7 @@ async def levels(tx: Tx, wants: Sequence[Want]) -> list[Level]:
         return []
     rows = await tx.rows(
         f"""SELECT w.key, b.tat, {_NOW} AS now FROM unnest($1::text[]) AS w(key)
-            LEFT JOIN rate_bucket b ON b.key = w.key""",
+            LEFT JOIN rate_bucket b ON b.key = w.key AND b.key = ANY ($1::text[])""",
         [want.bucket for want in wants],
     )
     found = {row["key"]: (row["tat"] or 0, row["now"]) for row in rows}

@@ -82,7 +82,7 @@ async def due_endpoints(tx: Tx, full: Sequence[UUID]) -> list[Row]:
 
 _LEASE = """
   UPDATE delivery d SET lease = $1, next_at = now() + $2 * interval '1 second', attempt = d.attempt + 1
-  FROM picked WHERE d.ctid = picked.ctid AND d.brand_id = picked.brand_id
+  WHERE d.ctid = ANY (ARRAY(SELECT ctid FROM picked)) AND d.brand_id = ANY (ARRAY(SELECT brand_id FROM picked))
   RETURNING d.brand_id, d.id, d.endpoint_id, d.event_id, d.attempt, d.replay_id"""
 _CLAIM = f"""
   WITH due AS MATERIALIZED (
@@ -197,6 +197,7 @@ async def end(tx: Tx, lost: Sequence[tuple[Row, str]]) -> None:
              DELETE FROM delivery d
              USING unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[]) AS l(brand_id, event_id, endpoint_id, state)
              WHERE d.brand_id = l.brand_id AND d.event_id = l.event_id AND d.endpoint_id = l.endpoint_id
+               AND d.brand_id = ANY ($1::uuid[]) AND d.event_id = ANY ($2::uuid[])
              RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, l.state, d.attempt, d.replay_id)
            INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
            SELECT brand_id, id, event_id, endpoint_id, state, attempt - 1, replay_id FROM gone""",
@@ -242,6 +243,7 @@ _WRITE_ENDED = f"""{_ATTEMPTS},
   gone AS (
     DELETE FROM delivery d USING a
     WHERE d.brand_id = a.brand_id AND d.event_id = a.event_id AND d.endpoint_id = a.endpoint_id AND d.lease = a.lease
+      AND d.brand_id = ANY ($1::uuid[]) AND d.event_id = ANY ($4::uuid[])
     RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, a.state, d.attempt, d.replay_id)
   INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
   SELECT brand_id, id, event_id, endpoint_id, state, attempt, replay_id FROM gone RETURNING delivery_id"""
@@ -249,7 +251,8 @@ _WRITE_AGAIN = f"""{_ATTEMPTS}
   UPDATE delivery d SET next_at = now() + a.retry_s * interval '1 second', lease = NULL,
     attempt = d.attempt - CASE WHEN a.step THEN 0 ELSE 1 END
   FROM a
-  WHERE d.brand_id = a.brand_id AND d.event_id = a.event_id AND d.endpoint_id = a.endpoint_id AND d.lease = a.lease"""
+  WHERE d.brand_id = a.brand_id AND d.event_id = a.event_id AND d.endpoint_id = a.endpoint_id AND d.lease = a.lease
+    AND d.brand_id = ANY ($1::uuid[]) AND d.event_id = ANY ($4::uuid[])"""
 
 
 async def write_ended(tx: Tx, done: Sequence[Done]) -> set[UUID]:

@@ -110,7 +110,7 @@ async def claim(
              ORDER BY t.next_at LIMIT $3),
            held AS (
              UPDATE media_todo t SET lease = $1, next_at = now() + $2 * interval '1 second', tries = t.tries + 1
-             FROM due WHERE t.id = due.id RETURNING t.brand_id, t.id, t.tries, t.doubts)
+             WHERE t.id = ANY (ARRAY(SELECT id FROM due)) RETURNING t.brand_id, t.id, t.tries, t.doubts)
            SELECT m.*, held.tries, held.doubts, extract(epoch FROM now() - m.created_at)::float8 AS age_s
            FROM held AS held(brand_id, id, tries, doubts)
            JOIN media m ON m.brand_id = held.brand_id AND m.id = held.id""",
@@ -212,7 +212,7 @@ async def forget(tx: Tx, *, age: timedelta, limit: int) -> int:
         """WITH old AS MATERIALIZED (
              SELECT brand_id, id FROM media WHERE created_at < now() - $1::interval ORDER BY created_at LIMIT $2
              FOR UPDATE SKIP LOCKED),
-           todo AS (DELETE FROM media_todo t USING old WHERE t.id = old.id)
+           todo AS (DELETE FROM media_todo t WHERE t.id = ANY (ARRAY(SELECT id FROM old)))
            DELETE FROM media m USING old WHERE m.brand_id = old.brand_id AND m.id = old.id RETURNING m.id""",
         age,
         limit,

@@ -113,7 +113,8 @@ async def _unpark(tx: Tx, parked: Sequence[tuple[UUID, UUID]]) -> None:
     if parked:
         await tx.execute(
             """DELETE FROM parked_status p USING unnest($1::uuid[], $2::uuid[]) AS d(brand_id, id)
-               WHERE p.brand_id = d.brand_id AND p.id = d.id""",
+               WHERE p.brand_id = d.brand_id AND p.id = d.id
+                 AND p.brand_id = ANY ($1::uuid[]) AND p.id = ANY ($2::uuid[])""",
             *(list(column) for column in zip(*parked, strict=True)),
         )
 

@@ -152,7 +152,8 @@ class Gaps:
         if again:
             await tx.execute(
                 """UPDATE gap g SET tries = g.tries + 1, next_at = now() + a.wait_s * interval '1 second'
-                   FROM unnest($1::uuid[], $2::float8[]) AS a(id, wait_s) WHERE g.id = a.id""",
+                   FROM unnest($1::uuid[], $2::float8[]) AS a(id, wait_s)
+                   WHERE g.id = a.id AND g.id = ANY ($1::uuid[])""",
                 [row["id"] for row in again],
                 [self._after.total_seconds() * _WAITS[row["tries"]] for row in again],
             )
@@ -236,7 +237,7 @@ async def _postpone(tx: Tx, brand_id: UUID, closed: Mapping[UUID, int]) -> None:
            FROM due
            CROSS JOIN LATERAL (SELECT * FROM message x WHERE x.brand_id = $1 AND x.id = due.id OFFSET 0) m
            JOIN unnest($3::uuid[], $4::int[]) AS c(connection_id, wait_s) ON c.connection_id = m.connection_id
-           WHERE g.id = due.id""",
+           WHERE g.id = due.id AND g.id = ANY (ARRAY(SELECT id FROM due))""",
         brand_id,
         _POSTPONED,
         list(closed),

@@ -101,12 +101,8 @@ class Sending:
     @property
     def batchers(self) -> dict[str, Batcher[Any, Any]]:
         """What is batched here."""
-        return {
-            "questions": self._questions,
-            "talks": self._talks.batcher,
-            "claims": self._claims,
-            "ends": self._ends.batcher,
-        }
+        own: dict[str, Batcher[Any, Any]] = {"questions": self._questions, "claims": self._claims}
+        return own | {"talks": self._talks.batcher, "ends": self._ends.batcher}
 
     async def send(self, caller: Caller, brand_id: UUID, order: Order, *, key: str | None, request_id: str) -> Reply:
         """Send what is ordered, once.
@@ -138,14 +134,8 @@ class Sending:
         """Send; None when another request came first with the same key."""
         if found.connection is None:
             raise found.refusal or connections.none_active()
-        known = Known(
-            question.caller,
-            question.brand_id,
-            found.connection,
-            found.languages,
-            self._talks,
-            partial(self._ask_meta, found, order),
-        )
+        ask_meta = partial(self._ask_meta, found, order)
+        known = Known(question.caller, question.brand_id, found.connection, found.languages, self._talks, ask_meta)
         prepared = await order.prepare(known)
         permits.check_found(question.caller, prepared.phone)
         message = _message(question, order, prepared, request_id)

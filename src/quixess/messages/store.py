@@ -133,7 +133,8 @@ async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> None:
                   INSERT INTO wamid (connection_id, wamid, brand_id, message_id)
                   SELECT connection_id, wamid, brand_id, id FROM s WHERE wamid IS NOT NULL
                   ORDER BY connection_id, wamid ON CONFLICT DO NOTHING),
-                gone AS (DELETE FROM unsettled u USING s WHERE u.id = s.id AND s.state <> 'unconfirmed')
+                gone AS (DELETE FROM unsettled u USING s WHERE u.id = s.id AND u.id = ANY ($2::uuid[])
+                                                               AND s.state <> 'unconfirmed')
            UPDATE message m SET
              state = CASE WHEN m.rank < s.rank THEN s.state ELSE m.state END,
              errors = CASE WHEN m.rank < s.rank THEN s.errors ELSE m.errors END,
@@ -155,7 +156,7 @@ async def give_up(tx: Tx, settled: Sequence[Settled]) -> None:
     await tx.execute(
         """WITH s AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::smallint[], $5::json[])
                       AS s(brand_id, id, state, rank, errors)),
-                gone AS (DELETE FROM unsettled u USING s WHERE u.id = s.id)
+                gone AS (DELETE FROM unsettled u USING s WHERE u.id = s.id AND u.id = ANY ($2::uuid[]))
            UPDATE message m SET state = s.state, rank = s.rank, errors = s.errors
            FROM s WHERE m.brand_id = s.brand_id AND m.id = s.id AND m.state = 'unconfirmed'""",
         *columns(ordered, "brand_id", "message_id", "state", "rank", "errors"),

@@ -50,7 +50,7 @@ _CLAIM = """
       ORDER BY t.next_at LIMIT $3 / (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED) p),
   held AS (
     UPDATE intake_todo t SET lease = $1, next_at = now() + $2 * interval '1 second', tries = t.tries + 1
-    FROM picked WHERE t.ctid = picked.ctid RETURNING t.id, t.lane)
+    WHERE t.ctid = ANY (ARRAY(SELECT ctid FROM picked)) RETURNING t.id, t.lane)
   SELECT i.id, i.app_id, i.body, held.lane FROM held JOIN intake i ON i.id = held.id"""
 
 
@@ -76,7 +76,7 @@ async def finish(tx: Tx, done: Sequence[tuple[Todo, Sequence[str]]]) -> None:
     ordered = sorted(done, key=lambda one: one[0].id)
     rows = await tx.rows(
         """DELETE FROM intake_todo t USING unnest($1::uuid[], $2::uuid[]) AS d(id, lease)
-           WHERE t.id = d.id AND t.lease = d.lease RETURNING t.id""",
+           WHERE t.id = d.id AND t.lease = d.lease AND t.id = ANY ($1::uuid[]) RETURNING t.id""",
         [todo.id for todo, _ in ordered],
         [todo.lease for todo, _ in ordered],
     )
