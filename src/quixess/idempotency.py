@@ -133,7 +133,8 @@ async def settle(tx: Tx, finals: Sequence[Final]) -> None:
            FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::smallint[], $6::bytea[])
                 AS f(lineage_id, key, message_id, state, status, body)
            WHERE i.lineage_id = f.lineage_id AND i.key = f.key AND i.message_id = f.message_id
-             AND i.lineage_id = ANY ($1::uuid[]) AND i.key = ANY ($2::text[]) AND (i.state <> 'final' OR (f.status = 200 AND i.status <> 200))""",
+             AND i.lineage_id = ANY ($1::uuid[]) AND i.key = ANY ($2::text[])
+             AND (i.state <> 'final' OR (f.status = 200 AND i.status <> 200))""",
         *columns(ordered, "lineage_id", "key", "message_id", "state", "status", "body"),
     )
 
