@@ -130,13 +130,10 @@ class Deliveries:
 
     async def feel_turns(self) -> None:
         """Let the windows know how long a turn of the event loop takes, until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_FEEL_EVERY_S)
             began = time.perf_counter()
-            turned = loop.create_future()
-            loop.call_soon(turned.set_result, None)
-            await turned
+            await asyncio.sleep(0)
             self._windows.note_turn(time.perf_counter() - began)
 
     async def find_forgotten(self) -> None:
