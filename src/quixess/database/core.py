@@ -256,15 +256,18 @@ class Database:
 
     @asynccontextmanager
     async def owner(self) -> AsyncIterator[asyncpg.Connection]:
-        """Lend a connection of the tables' owner, for partitions. Opened anew each time."""
+        """Lend a connection of the tables' owner, for partitions. Opened anew each time.
+
+        Raises `database_unavailable` when there is none to be had, or when it is lost within the block.
+        """
         try:
             connection = await reach(self._dsn, statement_cache_size=0, server_settings=OWNER)
+            try:
+                yield connection
+            finally:
+                await connection.close()
         except _LOST as error:
             raise self._lose() from error
-        try:
-            yield connection
-        finally:
-            await connection.close()
 
 
 async def _pool(dsn: str, size: int, settings: dict[str, str]) -> asyncpg.Pool:

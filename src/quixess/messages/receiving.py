@@ -201,6 +201,8 @@ class Receiving:
             self.waited_s.add(ids.age_s(todo.id))
         except QuixessError as error:  # the lease ends and the body is tried again
             _log.warning("a body of Meta waits", intake=str(todo.id), error=error.code)
+        except todos.TakenOver:
+            _log.warning("another process took over a body of Meta", intake=str(todo.id))
         except Exception as error:  # noqa: BLE001 - a body that breaks us must be listed, not lost in a task
             _log.exception("a body of Meta cannot be worked off", intake=str(todo.id))
             await self._give_up(todo, f"{type(error).__name__}: {error}")

@@ -76,9 +76,9 @@ class Settling:
         may have been under way, and silence proves nothing.
         """
         return await tx.rows(
-            """SELECT u.id AS due_id, m.*, m.occurred_at < now() - $2::interval AS overdue,
-                      c.webhook_seen_at > m.occurred_at + $3::interval AS heard_since
-               FROM (SELECT id, brand_id FROM unsettled WHERE next_at <= now()
+            """SELECT u.id AS due_id, m.*, u.since < now() - $2::interval AS overdue,
+                      c.webhook_seen_at > u.since + $3::interval AS heard_since
+               FROM (SELECT id, brand_id, since FROM unsettled WHERE next_at <= now()
                      ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED) u
                LEFT JOIN message m ON m.brand_id = u.brand_id AND m.id = u.id
                LEFT JOIN connection c ON c.brand_id = m.brand_id AND c.id = m.connection_id""",
@@ -92,10 +92,10 @@ class Settling:
         if not message_ids:
             return
         await tx.execute(
-            """UPDATE unsettled u SET next_at = greatest(
-                 m.occurred_at + $2::interval,
-                 now() + least(interval '5 minutes', greatest(interval '1 second', (now() - m.occurred_at) / 10)))
-               FROM message m WHERE u.id = ANY ($1::uuid[]) AND m.brand_id = u.brand_id AND m.id = u.id""",
+            """UPDATE unsettled SET next_at = greatest(
+                 since + $2::interval,
+                 now() + least(interval '5 minutes', greatest(interval '1 second', (now() - since) / 10)))
+               WHERE id = ANY ($1::uuid[])""",
             list(message_ids),
             self._unknown_after,
         )

@@ -66,10 +66,14 @@ async def claim(
     return [Todo(row["id"], row["app_id"], row["body"], lease, row["lane"]) for row in sorted(rows, key=_ID)]
 
 
+class TakenOver(Exception):
+    """Another process has a body by now: this one was frozen, or a clock was stepped, past its lease."""
+
+
 async def finish(tx: Tx, done: Sequence[tuple[Todo, Sequence[str]]]) -> None:
     """Delete the todos of bodies that are worked off. One with parts not understood stays listed with them.
 
-    Raises LookupError when another process has taken one over meanwhile: the whole transaction must not count.
+    Raises `TakenOver` when another process has taken one over meanwhile: the whole transaction must not count.
     """
     if not done:
         return
@@ -81,7 +85,7 @@ async def finish(tx: Tx, done: Sequence[tuple[Todo, Sequence[str]]]) -> None:
         [todo.lease for todo, _ in ordered],
     )
     if len(rows) != len(ordered):
-        raise LookupError("a body was taken over by another process")
+        raise TakenOver
     for todo, problems in ordered:
         if problems:
             await tx.execute(
