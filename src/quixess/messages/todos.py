@@ -66,7 +66,7 @@ async def claim(
     return [Todo(row["id"], row["app_id"], row["body"], lease, row["lane"]) for row in sorted(rows, key=_ID)]
 
 
-class TakenOver(Exception):
+class TakenOver(Exception):  # noqa: N818 - it is told apart, and no fault
     """Another process has a body by now: this one was frozen, or a clock was stepped, past its lease."""
 
 
