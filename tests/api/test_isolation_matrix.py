@@ -137,6 +137,9 @@ def assert_unseen(answer: Answer, where: str) -> None:
 async def watched(world: World, capfd: pytest.CaptureFixture[str]) -> AsyncIterator[tuple[Shop, Shop]]:
     """Two brands side by side; after it no log line and none of Bordercart's webhooks tells of Rival."""
     async with twins.settled(world) as (ours, theirs):
+        # Thousands of sends, faster than a number may send: neither we nor the simulator refuse them for that.
+        await world.rows("UPDATE connection SET messages_per_s = NULL, pace_due_at = now() + interval '1 day'")
+        await world.meta.lever("settings", {"messages_per_second": 0})
         yield ours, theirs
         await hooks.rest(world)
         for headers, body in world.receiver.got:
