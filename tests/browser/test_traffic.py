@@ -56,10 +56,10 @@ async def test_a_test_message_is_sent_from_the_keyboard(page: Page, guard: Guard
     await expect(to).to_have_attribute("aria-invalid", "true")
     await expect(to).to_be_focused()
 
-    await to.fill("+1 555 010 0001")
+    await to.fill("+1 555 010 0077")
     await page.keyboard.press("Enter")
 
-    drawer = page.get_by_role("complementary", name="To +1 555-010-0001")
+    drawer = page.get_by_role("complementary", name="To +1 555-010-0077")
     await expect(drawer).to_contain_text("Delivered", timeout=PATIENCE_MS)
     await expect(drawer).to_contain_text("The dashboard")
     assert len(await world.sends()) == 1
