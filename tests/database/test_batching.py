@@ -95,6 +95,15 @@ async def test_a_second_lane_opens_while_a_batch_is_slow_and_the_third_batch_gat
     assert ledger.batches[2:] == [["three", "four"]]
 
 
+async def test_a_row_that_waits_behind_a_batch_gets_a_lane_once_that_turns_out_slow(ledger: Ledger) -> None:
+    batcher: Batcher[str, str] = Batcher(ledger.write, lanes=2)
+    async with under_way(batcher, ledger, "slow"):
+        caller = asyncio.create_task(batcher.submit("next"))
+        await eventually(lambda: ledger.batches == [["slow"], ["next"]])
+
+    assert await caller == "next is kept"
+
+
 async def test_while_a_batch_is_quick_no_second_lane_opens(ledger: Ledger) -> None:
     batcher: Batcher[str, str] = Batcher(ledger.write, lanes=2)
     async with under_way(batcher, ledger, "one"):

@@ -34,7 +34,7 @@ class Batcher(Generic[Row, Result]):
     whose turn a row is, `weigh` how many rows it counts for in `cap`, `share` how many of them one owner may have.
 
     As a rule one batch is under way, since a larger one costs less than two; another of the `lanes` opens for what
-    comes while a batch is slow, so that a lock which somebody holds does not stop everybody.
+    waits while a batch is slow, so that a lock which somebody holds does not stop everybody.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Batcher(Generic[Row, Result]):
         self._waiting: Turns[tuple[Row, asyncio.Future[Result]]] = Turns()
         self._running: set[asyncio.Task[None]] = set()
         self._began = 0.0  # the latest batch, by the loop's clock
+        self._looking = False
         self.rows = Spread(tallies.ROWS)  # of each batch
 
     async def submit(self, row: Row) -> Result:
@@ -70,9 +71,28 @@ class Batcher(Generic[Row, Result]):
         future: asyncio.Future[Result] = loop.create_future()
         owner = None if self._owner is None else self._owner(row)
         self._waiting.append(owner, (row, future), 1 if self._weigh is None else self._weigh(row))
-        if not self._running or (len(self._running) < self._lanes and loop.time() - self._began > _SLOW_S):
+        if not self._running:
             self._running.add(loop.create_task(self._run_lane()))
+        elif not self._looking:
+            self._look_later(loop)
         return await future
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look again when the latest batch would be slow: one timer at most, however many rows come."""
+        if len(self._running) < self._lanes:
+            self._looking = True
+            loop.call_at(self._began + _SLOW_S, self._look)
+
+    def _look(self) -> None:
+        """Open a lane for what waits behind a batch that has turned out to be slow."""
+        self._looking = False
+        loop = asyncio.get_running_loop()
+        if not self._waiting or len(self._running) >= self._lanes:
+            return
+        if loop.time() >= self._began + _SLOW_S:
+            self._running.add(loop.create_task(self._run_lane()))
+        else:
+            self._look_later(loop)
 
     @property
     def waiting(self) -> int:
