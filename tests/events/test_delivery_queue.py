@@ -55,11 +55,14 @@ async def dispatching(db: Database, keyring: Keyring, *, lease_s: float) -> Asyn
 
 
 async def record(db: Database, keyring: Keyring, brand_id: UUID, dispatcher: outbox.Dispatcher | None = None) -> UUID:
-    draft = Draft(brand_id, "message.received", datetime.now(UTC), '{"a":1}')
     with outbox.handing_to(dispatcher) as hand_off:
         async with db.transaction() as tx:
-            (event_id,) = await outbox.record(tx, keyring, [draft], hand_off)
+            (event_id,) = await outbox.record(tx, keyring, [a_draft(brand_id)], hand_off)
     return event_id
+
+
+def a_draft(brand_id: UUID) -> Draft:
+    return Draft(brand_id, "message.received", datetime.now(UTC), '{"a":1}')
 
 
 async def rows(db: Database, sql: str) -> list[dict[str, object]]:
@@ -78,7 +81,7 @@ async def test_the_ack_of_a_lost_lease_changes_nothing(db: Database, keyring: Ke
     slow, slower = tenants.Gate(), tenants.Gate()
     async with (
         listening() as receiver,
-        dispatching(db, keyring, lease_s=0.1) as first,
+        dispatching(db, keyring, lease_s=1) as first,
         dispatching(db, keyring, lease_s=30) as second,
     ):
         receiver.answers += [slow.hold, slower.hold]
@@ -103,7 +106,7 @@ async def test_the_failure_of_a_lost_lease_changes_nothing_either(db: Database, 
     slow, slower = tenants.Gate(status=500), tenants.Gate()
     async with (
         listening() as receiver,
-        dispatching(db, keyring, lease_s=0.1) as first,
+        dispatching(db, keyring, lease_s=1) as first,
         dispatching(db, keyring, lease_s=30) as second,
     ):
         receiver.answers += [slow.hold, slower.hold]
@@ -143,6 +146,27 @@ async def test_what_a_dead_process_left_behind_is_picked_up_when_its_lease_ends(
         assert await alive.claim() == 0
         await claim_when_due(alive)
         await alive.stop()
+
+    assert len(receiver.got) == 1
+    assert await rows(db, "SELECT state, attempts FROM outcome") == [{"state": "delivered", "attempts": 2}]
+
+
+async def test_a_lease_that_ended_before_its_transaction_did_is_not_used(db: Database, keyring: Keyring) -> None:
+    """PostgreSQL counts from the transaction's beginning: whoever sleeps within one holds nothing when it commits."""
+    async with (
+        listening() as receiver,
+        dispatching(db, keyring, lease_s=0.2) as sleeper,
+        dispatching(db, keyring, lease_s=30) as other,
+    ):
+        brand_id = await tenants.found_brand(db, keyring, receiver)
+        with outbox.handing_to(sleeper) as hand_off:
+            async with db.transaction() as tx:
+                await tx.rows("SELECT pg_sleep(0.25)")
+                await outbox.record(tx, keyring, [a_draft(brand_id)], hand_off)
+        await sleeper.stop()
+        assert receiver.got == []
+        assert await other.claim() == 1
+        await other.stop()
 
     assert len(receiver.got) == 1
     assert await rows(db, "SELECT state, attempts FROM outcome") == [{"state": "delivered", "attempts": 2}]

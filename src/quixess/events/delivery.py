@@ -231,6 +231,7 @@ class Deliveries:
                     endpoint=endpoint,
                     attempt=row["attempt"],
                     lease=lease,
+                    leased_at=hand_off.began,
                     probe=endpoint.id in probed,
                     replay=row["replay_id"] is not None,
                 )

@@ -63,9 +63,9 @@ class Parcel(msgspec.Struct, frozen=True):
     endpoint: Endpoint
     attempt: int
     lease: UUID
+    leased_at: float
     probe: bool = False
     replay: bool = False
-    leased_at: float = msgspec.field(default_factory=time.monotonic)  # seconds of this process's own clock
 
 
 class Dispatcher(Protocol):
@@ -90,11 +90,16 @@ class Dispatcher(Protocol):
 
 @dataclass(slots=True)
 class HandOff:
-    """What one transaction hands to the dispatcher once it has committed. Without one, nothing is handed over."""
+    """What one transaction hands to the dispatcher once it has committed. Without one, nothing is handed over.
+
+    PostgreSQL counts a lease from the transaction's first moment, so `began` (seconds of this process's own clock) is
+    taken before it: a process that sleeps in the middle of a transaction must not take its leases for new ones.
+    """
 
     dispatcher: Dispatcher | None
     parcels: list[Parcel] = field(default_factory=list)
     queued: bool = False
+    began: float = field(default_factory=time.monotonic)
 
     def offer(self, endpoint: Endpoint) -> bool:
         """Ask for a place in the endpoint's window. Ordered endpoints go through the queue."""
@@ -166,11 +171,11 @@ def _plan(
             order_key = draft.conversation_id if endpoint.ordered else None
             delivery = Delivery(ids.new(), event_id, endpoint, lease if hand_off.offer(endpoint) else None, order_key)
             if delivery.lease is not None:
-                hand_off.parcels.append(_parcel(draft, delivery, lease))
+                hand_off.parcels.append(_parcel(draft, delivery, lease, hand_off.began))
             yield delivery
 
 
-def _parcel(draft: Draft, delivery: Delivery, lease: UUID) -> Parcel:
+def _parcel(draft: Draft, delivery: Delivery, lease: UUID, leased_at: float) -> Parcel:
     return Parcel(
         brand_id=draft.brand_id,
         delivery_id=delivery.id,
@@ -181,6 +186,7 @@ def _parcel(draft: Draft, delivery: Delivery, lease: UUID) -> Parcel:
         endpoint=delivery.endpoint,
         attempt=1,
         lease=lease,
+        leased_at=leased_at,
     )
 
 
