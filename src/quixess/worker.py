@@ -13,6 +13,7 @@ from quixess.database import ids, partitions
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
 from quixess.events.delivery import Deliveries
+from quixess.events.forgotten import Forgotten
 from quixess.events.replaying import Replays
 from quixess.media.fetching import Fetching
 from quixess.messages import pacing
@@ -46,6 +47,7 @@ class Rooms:
     sync: Sync
     receiving: Receiving
     deliveries: Deliveries
+    forgotten: Forgotten
     replays: Replays
     settling: Settling
     fetching: Fetching
@@ -95,7 +97,7 @@ async def run(rooms: Rooms) -> None:
         loops.create_task(_repeat("replays", rooms.replays.run_once, _REPLAY_EVERY_S))
         loops.create_task(_keep_running("media", rooms.fetching.run))
         loops.create_task(_repeat("settling", settle, _SETTLE_EVERY_S))
-        loops.create_task(_repeat("sweep", rooms.deliveries.find_forgotten, _SWEEP_EVERY_S))
+        loops.create_task(_repeat("sweep", rooms.forgotten.look, _SWEEP_EVERY_S))
         loops.create_task(_repeat("templates", rooms.sync.poll, _POLL_EVERY_S))
         loops.create_task(_repeat("tokens", rooms.rotation.run_once, _POLL_EVERY_S))
         loops.create_task(_repeat("news of tokens", rooms.telling.run_once, _POLL_EVERY_S))

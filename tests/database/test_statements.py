@@ -22,7 +22,6 @@ FOR_ALL_BRANDS: dict[str, str] = {
     "database.sealed._rows: connection": "The walk over all sealed values, when the master key changes.",
     "database.sealed._rows: endpoint": "The same.",
     "events.queue.expire: delivery": "Retention of all brands; the write goes by the brand of the row found.",
-    "events.queue.find_forgotten: endpoint": "The net under all brands; what hangs on an endpoint goes by its brand.",
     "events.replaying._claim: replay": "Takes the job that is due first, whosever it is.",
     "feed.board.sweep: feed": "Upkeep: what is too old goes, whosever it is.",
     "health.backlog._only: connection": "How many tokens end soon, over all brands: numbers for those who operate.",

@@ -12,6 +12,7 @@ from aiohttp import web
 from quixess import access
 from quixess.database.core import Database
 from quixess.events import directory, listing, replays
+from quixess.events.forgotten import Forgotten
 from quixess.events.listing import Filter
 from quixess.events.replays import Verdict
 from quixess.vault import Keyring
@@ -79,6 +80,12 @@ async def listed(world: World) -> list[tuple[str, int]]:
     async with world.rooms.db.transaction() as tx:
         found = await listing.list_events(tx, world.brand_id, Filter())
     return [(one.state, one.attempts) for one in found]
+
+
+async def find_forgotten(world: World) -> None:
+    """Look once around all endpoints for work that nobody looks at, as every worker does."""
+    assert world.rooms.deliveries is not None
+    await Forgotten(world.rooms.db, world.rooms.deliveries.wake).look()
 
 
 async def replay(world: World, event_id: UUID, brand_id: UUID | None = None) -> list[UUID] | None:

@@ -234,8 +234,7 @@ async def test_what_was_committed_while_its_endpoint_was_removed_is_discarded_by
             "INSERT INTO delivery (brand_id, id, endpoint_id, event_id, next_at) VALUES ($1, $2, $3, $4, now())",
             world.brand_id, ids.new(), gone, event["id"],
         )  # fmt: skip
-    assert world.rooms.deliveries is not None
-    await world.rooms.deliveries.find_forgotten()
+    await tenants.find_forgotten(world)
     await hooks.rest(world)
 
     assert (await tenants.outcomes(world))[3:] == [("discarded", 0)] * 3

@@ -239,8 +239,7 @@ async def test_an_endpoint_that_nobody_looks_at_is_found_again(world: World) -> 
     await tenants.receive(world, 6)
     await eventually(lambda: gate.held == 4)
     await world.rows("DELETE FROM endpoint_due")
-    assert world.rooms.deliveries is not None
-    await world.rooms.deliveries.find_forgotten()
+    await tenants.find_forgotten(world)
     (row,) = await world.rows("SELECT next_at <= now() AS due FROM endpoint_due")
     assert row["due"]
     gate.open.set()

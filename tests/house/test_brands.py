@@ -22,7 +22,6 @@ FOR_ALL_BRANDS: dict[str, str] = {
     "connections.numbers.note_handshake": "An app is of no brand: each brand with a number of it is told of its own.",
     "connections.numbers.find_numbers": "Tells which brand a number belongs to: by the brand in its row of `number`.",
     "events.queue.due_endpoints": "The claim serves all brands; a row of endpoint_due names its brand.",
-    "events.queue.find_forgotten": "The net under all brands; each endpoint's brand stands in its own row.",
     "events.queue.expire": "Retention is the same for all brands; each outcome takes the brand of its delivery.",
     "events.replaying.Replays.run_once": "The jobs of all brands in turns; each step takes the brand of its job.",
     "notices.tokens.Telling.run_once": "Tells the news of all brands; each goes to the brand in its own row.",

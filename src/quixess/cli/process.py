@@ -18,6 +18,7 @@ from quixess.cli.rooms import Roles, Rooms, furnish
 from quixess.cli.serving import DRAIN_S, serving
 from quixess.cli.watching import Probes, tracing, watching
 from quixess.database import migrate
+from quixess.events.forgotten import Forgotten
 from quixess.events.replaying import Replays
 from quixess.messages.gaps import Gaps
 from quixess.messages.throughput import Throughput
@@ -111,6 +112,7 @@ async def _loops(settings: Settings, rooms: Rooms) -> None:
                 rooms.sync,
                 rooms.receiving,
                 rooms.deliveries,
+                Forgotten(rooms.db, rooms.deliveries.wake),
                 replays,
                 rooms.settling,
                 rooms.fetching,

@@ -136,13 +136,6 @@ class Deliveries:
             await asyncio.sleep(0)
             self._windows.note_turn(time.perf_counter() - began)
 
-    async def find_forgotten(self) -> None:
-        """Look for endpoints with work that nobody looks at: the net under every hand-off."""
-        async with self._db.transaction() as tx:
-            found = await queue.find_forgotten(tx)
-        if found:
-            self._wake.set()
-
     async def stop(self) -> None:
         """Take no more and return when every running attempt is written down."""
         self._stopping = True

@@ -240,7 +240,7 @@ async def mark_due(tx: Tx, due: Mapping[UUID, tuple[UUID, float]]) -> None:
 
     An endpoint that is looked at early enough anyway is not written, so that a thousand batches for one endpoint do not
     queue for its row. A claim that moves the row on at this very moment comes back within a second (`queue.move_on`),
-    and `queue.find_forgotten` finds what slipped through even that.
+    and `forgotten` finds what slipped through even that.
     """
     ordered = sorted(due)
     await tx.execute(

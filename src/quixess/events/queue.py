@@ -156,27 +156,6 @@ async def move_on(tx: Tx, shares: Sequence[Share], claimed: Collection[UUID]) ->
     )
 
 
-async def find_forgotten(tx: Tx) -> int:
-    """Mark endpoints that have work and nobody who looks at them, and return how many there were.
-
-    There should be none for longer than a second: this is the net under `outbox.mark_due`.
-    """
-    done = await tx.execute(
-        """INSERT INTO endpoint_due AS e (endpoint_id, brand_id, next_at)
-           SELECT f.id, f.brand_id, f.due_at
-           FROM (SELECT p.id, p.brand_id,
-                        greatest(now(), p.held_until, CASE WHEN p.state = 'healthy' THEN w.next_at END) AS due_at
-                 FROM endpoint p
-                 CROSS JOIN LATERAL (SELECT d.next_at FROM delivery d
-                                     WHERE d.brand_id = p.brand_id AND d.endpoint_id = p.id
-                                     ORDER BY d.next_at LIMIT 1) w
-                 WHERE p.state <> 'disabled' OR p.deleted_at IS NOT NULL) f
-           WHERE NOT EXISTS (SELECT FROM endpoint_due k WHERE k.endpoint_id = f.id AND k.next_at <= f.due_at)
-           ON CONFLICT (endpoint_id) DO UPDATE SET next_at = excluded.next_at WHERE e.next_at > excluded.next_at"""
-    )
-    return int(done.rpartition(" ")[2])
-
-
 async def event_bodies(tx: Tx, rows: Sequence[Row]) -> dict[UUID, Row]:
     """Find the events of these delivery rows, by id; an event whose partition was dropped is missing."""
     found = await tx.rows(
