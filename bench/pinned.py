@@ -12,15 +12,13 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from bench import rig, tables, tenants
+from bench import passage, tables
+from bench.passage import CONNECTIONS, Passage
 from bench.report import Round
 from bench.rig import Rig
-from bench.rounds import Course
 
-_CONNECTIONS, _ROUND_S = 128, 10.0
+_ROUND_S = 10.0
 _FREE = 3
-_PEOPLE = 1_000
-_PATH = "/webhooks/quixess"
 _DEAD = """SELECT coalesce(sum(n_dead_tup), 0)::bigint FROM pg_stat_user_tables
            WHERE relname IN ('delivery', 'intake_todo', 'endpoint_due', 'unsettled', 'idempotency')"""
 
@@ -31,16 +29,16 @@ def main(words: list[str]) -> None:
     asked.add_argument("--minutes", type=float, default=10.0, help="how long the transaction stays open (default 10)")
     rounds = max(1, round(60 * asked.parse_args(words).minutes / _ROUND_S))
     with Rig() as at:
-        course, dsn = _course(at)
-        course.once(connections=_CONNECTIONS, seconds=1.5)
+        through = passage.begin(at, "bench_pinned")
+        through.course.once(connections=CONNECTIONS, seconds=1.5)
         print(
             f"{'webhook in → delivered':<24}{'per second':>12}{'gateway µs':>12}{'PostgreSQL µs':>15}{'dead rows':>12}"
         )
-        before = [_tell("before", course, dsn) for _ in range(_FREE)]
-        with _open_transaction(dsn):
-            under = [_tell(f"open for {_ROUND_S * (n + 1):.0f} s", course, dsn) for n in range(rounds)]
-        tables.ask(dsn, "VACUUM delivery, intake_todo, endpoint_due, unsettled, idempotency")
-        after = [_tell("after, and vacuumed", course, dsn) for _ in range(_FREE)]
+        before = [_tell("before", through) for _ in range(_FREE)]
+        with _open_transaction(through.dsn):
+            under = [_tell(f"open for {_ROUND_S * (n + 1):.0f} s", through) for n in range(rounds)]
+        tables.ask(through.dsn, "VACUUM delivery, intake_todo, endpoint_due, unsettled, idempotency")
+        after = [_tell("after, and vacuumed", through) for _ in range(_FREE)]
     most = max(one.per_second for one in before)
     print(
         f"\nThe last round under it went at {under[-1].per_second / most:.0%} of the best before it, the slowest at "
@@ -48,30 +46,12 @@ def main(words: list[str]) -> None:
     )
 
 
-def _course(at: Rig) -> tuple[Course, str]:
-    dsn = at.database("bench_pinned")
-    meta, generator = at.peer("bench.peers", "meta", "1"), at.peer("bench.load")
-    url = f"http://127.0.0.1:{generator.ports[0]}{_PATH}"
-    tenants.make(dsn, at.keyring, "Bordercart", url, rig.graph_url(meta))
-    gateway = at.quixess(dsn, "serve", "--work")
-    course = Course(
-        generator=generator,
-        read=at.meters(measured=gateway.pid, load=generator.pid),
-        port=gateway.port,
-        kind="webhook",
-        facts=tenants.webhook_facts(gateway.port, _PEOPLE),
-        awaits=True,
-        settle=lambda: tables.until_empty(dsn, "delivery"),
-    )
-    return course, dsn
-
-
-def _tell(when: str, course: Course, dsn: str) -> Round:
-    found = course.once(connections=_CONNECTIONS, seconds=_ROUND_S)
-    tables.ask(dsn, "SELECT pg_stat_force_next_flush()")
+def _tell(when: str, through: Passage) -> Round:
+    found = through.course.once(connections=CONNECTIONS, seconds=_ROUND_S)
+    tables.ask(through.dsn, "SELECT pg_stat_force_next_flush()")
     print(
         f"{when:<24}{found.per_second:>12,.0f}{found.gateway_us:>12,.0f}{found.postgres_us:>15,.0f}"
-        f"{tables.ask(dsn, _DEAD):>12,}",
+        f"{tables.ask(through.dsn, _DEAD):>12,}",
         flush=True,
     )
     return found

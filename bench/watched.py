@@ -3,17 +3,16 @@
 import time
 from typing import Any
 
-from bench import report, rig, signatures, tables, tenants
+from bench import passage, report, tables
+from bench.passage import CONNECTIONS
 from bench.rig import Rig
-from bench.rounds import ROUNDS, Course
+from bench.rounds import ROUNDS
 from quixess import feed
 from quixess.database import ids
 from quixess.feed import Kind
 from quixess.feed.telling import Telling
 
-_CONNECTIONS, _SECONDS = 128, 4.0
-_PEOPLE = 1_000
-_PATH = "/webhooks/quixess"
+_SECONDS = 4.0
 _BATCH, _BATCHES = 20, 5_000
 _SPREADS_S = 1.5  # processes ask once a second who is watched
 
@@ -30,33 +29,20 @@ def run(at: Rig) -> None:
     print(
         f"A change noted and nobody watches: {_noting(watched=False):.2f} µs; watched: {_noting(watched=True):.2f} µs"
     )
-    dsn = at.database("bench_watched")
-    meta, generator = at.peer("bench.peers", "meta", "1"), at.peer("bench.load")
-    url = f"http://127.0.0.1:{generator.ports[0]}{_PATH}"
-    tenant = tenants.make(dsn, at.keyring, "Bordercart", url, rig.graph_url(meta))
-    gateway = at.quixess(dsn, "serve", "--work")
-    course = Course(
-        generator=generator,
-        read=at.meters(measured=gateway.pid, load=generator.pid),
-        port=gateway.port,
-        kind="webhook",
-        facts=tenants.webhook_facts(gateway.port, _PEOPLE),
-        awaits=True,
-        settle=lambda: tables.until_empty(dsn, "delivery"),
-    )
-    course.once(connections=_CONNECTIONS, seconds=1.5)
+    through = passage.begin(at, "bench_watched")
+    course, dsn = through.course, through.dsn
+    course.once(connections=CONNECTIONS, seconds=1.5)
     unwatched, watched = [], []
     for _ in range(ROUNDS):
-        unwatched.append(course.once(connections=_CONNECTIONS, seconds=_SECONDS))
+        unwatched.append(course.once(connections=CONNECTIONS, seconds=_SECONDS))
         _watch(dsn)
-        watched.append(course.once(connections=_CONNECTIONS, seconds=_SECONDS))
+        watched.append(course.once(connections=CONNECTIONS, seconds=_SECONDS))
         _watch(dsn, seconds=0)
     print(report.table("webhook in → delivered, unwatched", unwatched))
     print(report.table("webhook in → delivered, watched", watched))
-    gateway.stop()
     told = tables.ask(dsn, "SELECT count(*) FROM feed")
     print(f"  {told} rows were written to the feed in {_SECONDS * ROUNDS:.0f} s of watching\n")
-    signatures.check(course.samples, {_PATH: tenant.endpoint_secret})
+    through.end()
 
 
 def _noting(*, watched: bool) -> float:
