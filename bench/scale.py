@@ -18,7 +18,7 @@ from bench.rig import Rig
 from bench.rounds import Course
 
 _CONNECTIONS = 128
-_PROCESSES = (1, 2, 4)
+_STEPS = ((1, 1), (2, 1), (2, 2), (4, 1), (4, 4))  # so many processes with so many times the clients
 _HOSTS, _PORT = 3, 8800
 _STOP_DELAY_S = "1"
 _PATIENCE_S = 30
@@ -39,22 +39,26 @@ def main(words: list[str]) -> None:
 
 
 def _processes(at: Rig, seconds: float) -> None:
-    """Send codes, and write webhooks until they are delivered, through more and more processes on one host."""
+    """Send codes, and write webhooks until they are delivered, through more and more processes on one host.
+
+    The same clients for all show what a machine carries. As many clients for each process as one has show what an
+    operation costs once the load has grown as the processes have: fewer clients make smaller batches.
+    """
     cores = os.cpu_count() or 1
     print(f"{cores} cores: load, receivers and PostgreSQL are on them too, so throughput can grow up to there only.\n")
     for kind in ("otp", "webhook"):
         told = "send/otp" if kind == "otp" else "webhook in → delivered"
         print(f"{told:<30}{'per second':>12}{'CPU µs':>10}{'× of one':>10}{'PostgreSQL':>12}{'p50 ms':>9}{'p99 ms':>9}")
         first: list[Round] = []
-        for count in _PROCESSES:
-            rounds = _with(at, kind, count, seconds)
+        for count, times in _STEPS:
+            rounds = _with(at, kind, count, _CONNECTIONS * times, seconds)
             first = first or rounds
-            _row(f"  {count} process{'es' * (count > 1)}", rounds, first)
+            _row(f"  {count} process{'es' * (count > 1)}, {_CONNECTIONS * times} clients", rounds, first)
         print()
 
 
-def _with(at: Rig, kind: str, count: int, seconds: float) -> list[Round]:
-    dsn = at.database(f"bench_scale_{kind}_{count}")
+def _with(at: Rig, kind: str, count: int, connections: int, seconds: float) -> list[Round]:
+    dsn = at.database(f"bench_scale_{kind}_{count}_{connections}")
     meta, generator = at.peer("bench.peers", "meta", "1"), at.peer("bench.load")
     hook = f"http://127.0.0.1:{generator.ports[0]}/webhooks/quixess"
     tenant = tenants.make(dsn, at.keyring, "Bordercart", hook, rig.graph_url(meta))
@@ -70,7 +74,7 @@ def _with(at: Rig, kind: str, count: int, seconds: float) -> list[Round]:
         awaits=kind == "webhook",
         settle=lambda: tables.until_empty(dsn, "delivery"),
     )
-    found = course.run(connections=_CONNECTIONS, seconds=seconds)
+    found = course.run(connections=connections, seconds=seconds)
     for one in gateways:
         one.stop()
     return found

@@ -222,7 +222,7 @@ def _etcd(folder: Path, program: Path, client: int, peer: int) -> Iterator[None]
     with (folder / "etcd.log").open("wb") as log:
         process = subprocess.Popen(
             [
-                program, "--name=one", f"--data-dir={folder / 'etcd'}", "--unsafe-no-fsync",
+                *_ending_with_us("KILL"), program, "--name=one", f"--data-dir={folder / 'etcd'}", "--unsafe-no-fsync",
                 f"--listen-client-urls=http://127.0.0.1:{client}", f"--advertise-client-urls=http://127.0.0.1:{client}",
                 f"--listen-peer-urls=http://127.0.0.1:{peer}", f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
                 f"--initial-cluster=one=http://127.0.0.1:{peer}",
@@ -243,7 +243,16 @@ def _node(folder: Path, name: str, port: int, rest: int, etcd: int, patroni: Pat
     plan.write_text(json.dumps(_plan(home, name, port, rest, etcd, synchronous)))  # JSON is YAML
     # PostgreSQL refuses root. In a user namespace root is somebody else, who still may read what root may.
     disguise = ("unshare", "--user", "--map-user=65534", "--map-group=65534") if os.geteuid() == 0 else ()
-    return Node(name, port, rest, home, (*disguise, str(patroni), str(plan)))
+    return Node(name, port, rest, home, (*disguise, *_ending_with_us("TERM"), str(patroni), str(plan)))
+
+
+def _ending_with_us(signal_name: str) -> tuple[str, ...]:
+    """Give the words before a command whose process gets this signal when this program dies, however it dies.
+
+    Patroni stops its PostgreSQL on SIGTERM. Where util-linux is missing, a program that is killed leaves its nodes.
+    """
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", signal_name) if setpriv else ()
 
 
 def _plan(home: Path, name: str, port: int, rest: int, etcd: int, synchronous: bool) -> dict[str, Any]:
