@@ -79,13 +79,13 @@ async def _bubbles(site: Site) -> list[dict[str, Any]]:
 
 async def _is_quiet(site: Site, silent: int) -> bool:
     """Meta has told all it will, nothing waits with us, and the tenant has got what it is owed."""
-    if not await all_is_said(site, silent):
-        return False
     waiting = await site.value(
         """SELECT (SELECT count(*) FROM intake_todo) + (SELECT count(*) FROM delivery)
                 + (SELECT count(*) FROM message WHERE state = 'sending')"""
     )
-    return not waiting and {_fact(event) for event in site.receiver.events} >= await expected(site)
+    if waiting or not await all_is_said(site, silent):
+        return False
+    return {_fact(event) for event in site.receiver.events} >= await expected(site)
 
 
 async def judge_sends(site: Site) -> dict[str, str]:

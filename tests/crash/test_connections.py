@@ -32,7 +32,7 @@ async def test_connections_that_are_cut_again_and_again_under_load_stall_nobody(
         await eventually(lambda: len(site.receiver.got) >= told + 10)
 
     verdict = await ledger.judge(site, in_flight=under_way)
-    assert verdict.sends == loading.sent(site)
+    assert verdict.sends == await loading.sent_after_all(site, site.first)
     assert verdict.events == 2 * verdict.sends + len(site.written)
     assert [line for one in (site.first, site.second) for line in one.lines if '"level": "error"' in line] == []
 

@@ -77,7 +77,7 @@ async def test_a_kill_9_of_postgresql_under_load_loses_nothing_that_was_answered
         await eventually(lambda: _count(site, 200) >= before + 20)
 
     verdict = await ledger.judge(site, in_flight=under_way)
-    assert verdict.sends == loading.sent(site)
+    assert verdict.sends == await loading.sent_after_all(site, site.first)
     assert verdict.events == 2 * verdict.sends + len(site.written)
 
 
