@@ -18,7 +18,7 @@ from uuid import UUID
 import aiohttp
 
 from quixess import access, connections, simulator
-from quixess.cli import demo, rooms
+from quixess.cli import demo, meaning
 from quixess.database import embedded, ids
 from quixess.database.embedded import EmbeddedPostgres
 from quixess.events import directory
@@ -155,7 +155,7 @@ async def _connect_mayhem(site: Site, meta: driving.Simulator, rogues: list[Rogu
     """Make the brand of the rogues on a Meta of its own; returns its endpoints."""
     on = site.on
     facts = demo._facts(meta.world, meta.base_url)
-    policy = rooms.outward_policy(on.settings)
+    policy = meaning.outward_policy(on.settings)
     async with on.db.transaction() as tx:
         brand = await access.create_brand(tx, "Mayhem")
         await connections.connect(tx, on.keyring, brand.id, facts)

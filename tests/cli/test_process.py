@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from quixess.cli import rooms
+from quixess.cli import meaning
 from quixess.settings import Settings
 
 RAISE = """
@@ -38,4 +38,4 @@ def test_a_process_may_open_as_many_sockets_as_the_system_allows_within_reason()
     ],
 )
 def test_no_tenant_reaches_our_database_in_a_network_that_is_open(url, closed):
-    assert rooms.outward_policy(Settings(database_url=url)).closed_ports == closed
+    assert meaning.outward_policy(Settings(database_url=url)).closed_ports == closed

@@ -10,6 +10,7 @@ import typer.main
 
 from quixess import api, cli, settings
 from quixess.api.send.otp import OtpBody
+from quixess.cli import upkeep
 from quixess.errors import CATALOGUE
 from quixess.events import directory, endpoints, health, listing, replays, trials, windows, wishes
 from quixess.events.delivery import _JITTER
@@ -189,7 +190,7 @@ def test_the_numbers_of_the_page_of_events_are_those_of_the_source() -> None:
 
 def _default(name: str) -> str:
     value = getattr(Settings(), name)
-    shown = "-" if value is None else cli._show(value)
+    shown = "-" if value is None else upkeep._show(value)
     return shown if shown == "-" else f"`{shown}`"
 
 

@@ -16,7 +16,7 @@ import typer
 
 from quixess import access, health, settings
 from quixess.access import AccessError
-from quixess.cli import paint, rooms
+from quixess.cli import meaning, paint
 from quixess.connections import Lines
 from quixess.database import embedded, ids
 from quixess.database.core import Database
@@ -83,7 +83,7 @@ async def _look(found: Settings, dsn: str, brand: str | None) -> list[Group]:
         keyring = _read_keyring(found, checks)
         async with db.statement() as tx:
             if keyring is not None:
-                file = None if found.keyring is not None else rooms.keyring_file(found)
+                file = None if found.keyring is not None else meaning.keyring_file(found)
                 checks += await health.examine_keyring(tx, keyring, file)
             checks += await health.examine_work(tx)
         groups = [_installation(checks)]
@@ -103,7 +103,7 @@ async def _opened(dsn: str) -> AsyncIterator[Database]:
 
 def _read_keyring(found: Settings, checks: list[Check]) -> Keyring | None:
     """Read the keyring without making one; what is wrong with it becomes a check."""
-    file = rooms.keyring_file(found)
+    file = meaning.keyring_file(found)
     try:
         return Keyring.loads(found.keyring) if found.keyring is not None else Keyring.read(file)
     except VaultError as error:

@@ -7,7 +7,7 @@ import typer
 from msgspec import UNSET, UnsetType
 
 from quixess.access import Brand
-from quixess.cli import ground, paint, rooms
+from quixess.cli import ground, meaning, paint
 from quixess.cli.ground import ACTOR, BrandOption, Ground
 from quixess.database import ids
 from quixess.database.core import Tx
@@ -45,7 +45,7 @@ def set_endpoint(url: UrlArgument, brand: BrandOption = None) -> None:
     """Send a brand's events to a URL: that of its first endpoint. The signing secret is shown the first time."""
 
     async def work(on: Ground) -> None:
-        target = str(outward.check_url(url, rooms.outward_policy(on.settings)))
+        target = str(outward.check_url(url, meaning.outward_policy(on.settings)))
         async with on.db.transaction() as tx:
             owner = await ground.pick_brand(tx, brand)
             found, first = await directory.set_url(tx, on.keyring, owner.id, target, actor=ACTOR)
@@ -72,7 +72,7 @@ def add_endpoint(
         wish = _wish(url, name, types, schedule, header, ordered=ordered)
         async with on.db.transaction() as tx:
             owner = await ground.pick_brand(tx, brand)
-            policy = rooms.outward_policy(on.settings)
+            policy = meaning.outward_policy(on.settings)
             made = await directory.add(tx, on.keyring, owner.id, wish, policy, actor=ACTOR)
         _show_secret(made)
         paint.step(f"{_called(made)}: events of {owner.name} go to {url}")
@@ -135,7 +135,7 @@ def change_endpoint(
             paint.fail("Name what to change: `quixess endpoint change --help` lists it.")
         async with on.db.transaction() as tx:
             owner, entry = await _pick(on, tx, brand, which)
-            policy, endpoint_id = rooms.outward_policy(on.settings), entry.endpoint.id
+            policy, endpoint_id = meaning.outward_policy(on.settings), entry.endpoint.id
             changed = await directory.change(tx, on.keyring, owner.id, endpoint_id, wish, policy, actor=ACTOR)
         paint.step(f"{_called(changed)} is changed; its next attempt is made the new way.")
 

@@ -14,7 +14,7 @@ import typer
 
 from quixess import access, connections, settings
 from quixess.access import Brand
-from quixess.cli import paint, rooms
+from quixess.cli import meaning, paint
 from quixess.database import embedded, migrate
 from quixess.database.core import Database, Tx
 from quixess.errors import QuixessError
@@ -111,7 +111,7 @@ async def stand(found: Settings, dsn: str) -> AsyncIterator[Ground]:
     db = await Database.open(dsn, writers=2, readers=2)
     feed = Feed(db)
     try:
-        keyring = rooms.read_keyring(found)
+        keyring = meaning.read_keyring(found)
         await connections.check_keyring(db, keyring)
         await feed.attend()
         yield Ground(found, db, keyring)

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import os
 import resource
 import signal
 import sys
@@ -27,7 +26,6 @@ from quixess.notices.tokens import Telling
 from quixess.retention import Keep
 from quixess.settings import Settings
 
-_PARENT_EVERY_S = 0.5
 _FILES = 65_536  # sockets and files that a process may have open
 _log = structlog.get_logger()
 
@@ -158,10 +156,3 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
-
-
-async def follow_parent(parent: int) -> None:
-    """Send ourselves SIGTERM when `parent` is no longer our parent: it was killed and we are on our own."""
-    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a parent's end
-        await asyncio.sleep(_PARENT_EVERY_S)
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -3,17 +3,16 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlsplit
 
-from quixess import app, connections, vault
+from quixess import app, connections
 from quixess.access import Keys
+from quixess.cli import meaning
 from quixess.connections import Lines
 from quixess.connections.rotation import Rotation
 from quixess.database.core import Database
 from quixess.events import outward
 from quixess.events.delivery import Deliveries
-from quixess.events.outward import Policy, Sender
+from quixess.events.outward import Sender
 from quixess.feed import Feed
 from quixess.limits import Limits
 from quixess.media.fetching import Fetching
@@ -52,47 +51,14 @@ class Rooms(app.Rooms):
     rotation: Rotation
 
 
-def read_keyring(settings: Settings) -> Keyring:
-    """Read the keyring of this installation, or make it at the first start."""
-    if settings.keyring is not None:
-        return Keyring.loads(settings.keyring)
-    return vault.read_or_make(keyring_file(settings))
-
-
-def keyring_file(settings: Settings) -> Path:
-    """Say where the keyring lies when it is a file of this installation."""
-    return settings.data_dir / "keyring.json"
-
-
-def outward_policy(settings: Settings) -> Policy:
-    """Say which URLs tenants' endpoints may have."""
-    return Policy(
-        allow_http=settings.webhook_http,
-        ports=frozenset(settings.webhook_ports) or None,
-        networks=settings.webhook_networks,
-        closed_ports=_database_ports(settings.database_url),
-        denied_hosts=frozenset(host.partition(":")[0] for host in settings.allowed_hosts),
-        show_private_answers=settings.webhook_private_answers,
-    )
-
-
-def _database_ports(url: str | None) -> frozenset[int]:
-    """Read the ports of a PostgreSQL URL, which may name several hosts. The embedded one has none."""
-    if url is None:
-        return frozenset()
-    hosts = urlsplit(url).netloc.rpartition("@")[2].split(",")
-    ports = [host.rpartition(":")[2] for host in hosts if not host.endswith("]")]
-    return frozenset(int(port) for port in ports if port.isdigit()) | {5432}
-
-
 @asynccontextmanager
 async def furnish(settings: Settings, dsn: str, roles: Roles) -> AsyncIterator[Rooms]:
     """Open the rooms for the length of a block. Raises VaultError for a keyring that is not the database's."""
-    keyring = read_keyring(settings)
+    keyring = meaning.read_keyring(settings)
     db = await Database.open(dsn)
     lines = Lines(version=settings.graph_version, timeout_s=settings.send_timeout)
     proxy = outward.read_proxy(settings.egress_proxy_url) if settings.egress_proxy_url else None
-    sender = Sender(outward_policy(settings), total_timeout_s=settings.delivery_timeout, proxy=proxy)
+    sender = Sender(meaning.outward_policy(settings), total_timeout_s=settings.delivery_timeout, proxy=proxy)
     await sender.open()
     try:
         await connections.check_keyring(db, keyring)
@@ -112,7 +78,7 @@ def _build(settings: Settings, roles: Roles, db: Database, keyring: Keyring, lin
             db, keyring, deliveries, lease_s=settings.send_lease, unknown_after_s=settings.unknown_after
         )
         fetching = _fetch(settings, db, keyring, lines, files)
-    sync, policy = Sync(db, keyring, lines, deliveries), outward_policy(settings)
+    sync, policy = Sync(db, keyring, lines, deliveries), meaning.outward_policy(settings)
     limits = Limits(db)
     shelf = Shelf(db, files)
     return Rooms(

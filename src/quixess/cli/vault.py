@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from quixess import vault
-from quixess.cli import ground, paint, rooms
+from quixess.cli import ground, meaning, paint
 from quixess.cli.ground import Ground
 from quixess.database import sealed
 from quixess.vault import Place, VaultError
@@ -118,7 +118,7 @@ def _file(on: Ground) -> Path:
             "The keyring comes from QUIXESS_KEYRING, which cannot be written: put it into keyring.json of a data "
             "directory, run this without QUIXESS_KEYRING, and give the changed text to every process."
         )
-    return rooms.keyring_file(on.settings)
+    return meaning.keyring_file(on.settings)
 
 
 def _state(on: Ground, name: bytes) -> str:

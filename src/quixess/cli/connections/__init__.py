@@ -16,7 +16,7 @@ import typer
 
 from quixess import connections
 from quixess.access import Brand
-from quixess.cli import ground, paint, rooms
+from quixess.cli import ground, meaning, paint
 from quixess.cli.connections import telling
 from quixess.cli.ground import ACTOR, BrandOption, Ground
 from quixess.connections import Claim, Entry, Lines
@@ -283,7 +283,7 @@ def change_secret(
 async def _open(on: Ground) -> AsyncIterator[tuple[Onboarding, Parting]]:
     """Give the verbs, with lines to Meta for the length of a block."""
     lines = Lines(version=on.settings.graph_version, timeout_s=on.settings.send_timeout)
-    sync, policy = Sync(on.db, on.keyring, lines, None), rooms.outward_policy(on.settings)
+    sync, policy = Sync(on.db, on.keyring, lines, None), meaning.outward_policy(on.settings)
     try:
         yield (
             Onboarding(on.db, on.keyring, lines, sync, None, policy, on.settings.public_url, None),
