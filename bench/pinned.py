@@ -59,19 +59,23 @@ def _tell(when: str, through: Passage) -> Round:
 
 @contextmanager
 def _open_transaction(dsn: str) -> Iterator[None]:
-    """Hold a transaction with a snapshot open, on a connection of its own, for the length of a block."""
+    """Hold a transaction with a snapshot open, on a connection of its own, for the length of a block.
+
+    A server may end such sessions (ours do after a minute): this one asks not to be, and fails if it was all the same.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def begin() -> asyncpg.Connection:
-        connection = await asyncpg.connect(dsn)
+        connection = await asyncpg.connect(dsn, server_settings={"idle_in_transaction_session_timeout": "0"})
         await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM brand")
         return connection
 
     connection = asyncio.run_coroutine_threadsafe(begin(), loop).result()
     try:
         yield
+        asyncio.run_coroutine_threadsafe(connection.execute("COMMIT"), loop).result()
     finally:
         asyncio.run_coroutine_threadsafe(connection.close(), loop).result()
         loop.call_soon_threadsafe(loop.stop)
