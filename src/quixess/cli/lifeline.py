@@ -44,9 +44,11 @@ def report(ready_fd: int | None, url: str) -> None:
 async def following(parent: int | None) -> AsyncIterator[None]:
     """End with the parent, if one is named, for the length of a block."""
     task = asyncio.create_task(_follow(parent)) if parent is not None else None
-    yield
-    if task is not None:
-        task.cancel()
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
 
 
 async def _follow(parent: int) -> None:
