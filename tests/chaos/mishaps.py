@@ -57,7 +57,10 @@ class Mishaps:
     async def _freeze(self, victim: Kept) -> None:
         """Stop a process for longer than its leases; it wakes among others who have gone on without it."""
         pid, at = victim.program.pid, time.time()
-        os.kill(pid, signal.SIGSTOP)
+        try:
+            os.kill(pid, signal.SIGSTOP)
+        except ProcessLookupError:
+            return  # it has just died of something else
         bound = await self.reaper.unfinished_since(at) if victim.kind == "worker" else 0
         await asyncio.sleep(LEASE_S + self.dice.uniform(0.5, 2.0))
         if victim.program.pid == pid and victim.alive:
