@@ -139,16 +139,22 @@ async def settle(tx: Tx, finals: Sequence[Final]) -> None:
     )
 
 
-async def release(tx: Tx, held: Sequence[tuple[UUID, str, UUID]]) -> None:
-    """Give up claims, each (lineage, key, message), because certainly nothing was sent: the key may run again."""
-    if held:
-        await tx.execute(
-            """DELETE FROM idempotency AS i
-               USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS r(lineage_id, key, message_id)
-               WHERE i.lineage_id = r.lineage_id AND i.key = r.key AND i.message_id = r.message_id
-                 AND i.lineage_id = ANY ($1::uuid[]) AND i.key = ANY ($2::text[]) AND i.state <> 'final'""",
-            *(list(column) for column in zip(*sorted(held), strict=True)),
-        )
+async def release(tx: Tx, held: Sequence[tuple[UUID, str, UUID]]) -> set[UUID]:
+    """Give up claims, each (lineage, key, message), because certainly nothing was sent: the key may run again.
+
+    Returns the messages of the claims that were in doubt already: somebody may have been told so.
+    """
+    if not held:
+        return set()
+    rows = await tx.rows(
+        """DELETE FROM idempotency AS i
+           USING unnest($1::uuid[], $2::text[], $3::uuid[]) AS r(lineage_id, key, message_id)
+           WHERE i.lineage_id = r.lineage_id AND i.key = r.key AND i.message_id = r.message_id
+             AND i.lineage_id = ANY ($1::uuid[]) AND i.key = ANY ($2::text[]) AND i.state <> 'final'
+           RETURNING i.message_id, i.state""",
+        *(list(column) for column in zip(*sorted(held), strict=True)),
+    )
+    return {row["message_id"] for row in rows if row["state"] == "unknown"}
 
 
 async def sweep(tx: Tx, most: int = 10_000) -> int:

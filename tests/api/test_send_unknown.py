@@ -11,7 +11,7 @@ from aiohttp import web
 
 from quixess.database import ids
 from tests.api import connecting
-from tests.messages import hooks
+from tests.messages import hooks, pauses
 from tests.world import World, building, eventually
 
 SLOW_PATIENCE_S = 0.15
@@ -170,6 +170,40 @@ async def test_a_claim_whose_process_died_is_named_unconfirmed_and_waits_for_evi
     settled = await world.send_otp(idempotency_key="k")
     assert (settled.status, settled.json["wa_message_id"]) == (200, wamid)
     assert len(await world.sends()) == 1
+
+
+async def test_a_doubt_named_while_the_process_was_held_up_ends_when_that_finds_that_nothing_was_sent(
+    dsn: str, tmp_path: Path
+) -> None:
+    """A lease that ended too early, by a freeze or a step of the clock; Meta refuses for haste after it."""
+    doubted = asyncio.Event()
+
+    async def too_fast(_request: web.Request) -> web.Response:
+        await doubted.wait()
+        return web.json_response({"error": {"code": 130429, "message": "slow down", "type": "E"}}, status=429)
+
+    async with building(dsn, tmp_path, unknown_wait=0.01) as world, connecting.meta_saying(too_fast) as url:
+        await connecting.reconnect(world, url)
+        under_way = asyncio.create_task(world.send_otp(idempotency_key="k"))
+        await eventually(lambda: world.rows("SELECT id FROM unsettled"))
+        await world.rows("UPDATE idempotency SET locked_until = now()")
+        await world.rows("UPDATE unsettled SET next_at = now()")
+        await eventually(lambda: _is(world, "unknown"))
+        promised = await world.send_otp(idempotency_key="k")
+        assert (promised.status, promised.json["status"]) == (202, "unconfirmed")
+
+        doubted.set()
+        assert (await under_way).status == 429
+        (event,) = await eventually(lambda: world.receiver.of_type("message.failed"))
+        assert event["data"]["message_id"] == promised.json["id"]
+        assert [error["code"] for error in event["data"]["errors"]] == ["not_sent"]
+        assert [row["state"] for row in await world.rows("SELECT state FROM message")] == ["not_sent"]
+        assert await world.rows("SELECT id FROM unsettled") == []
+
+        await pauses.end(world)
+        await connecting.reconnect(world, world.meta.base_url)
+        again = await world.send_otp(idempotency_key="k")
+        assert (again.status, len(await world.sends())) == (200, 1)
 
 
 async def _is(world: World, state: str) -> bool:

@@ -90,7 +90,9 @@ async def _left(stage: Stage) -> dict[str, Any]:
         """SELECT (SELECT count(*) FROM intake_todo) AS "bodies of Meta",
                   (SELECT count(*) FROM delivery WHERE endpoint_id = $1) AS "deliveries",
                   (SELECT count(*) FROM delivery WHERE endpoint_id = ANY ($2::uuid[])) AS "deliveries to rogues",
-                  (SELECT count(*) FROM message WHERE state IN ('sending', 'unconfirmed')) AS "sends in doubt",
+                  (SELECT array_agg(concat_ws(' ', idempotency_key, state, CASE WHEN u.id IS NULL THEN 'unwatched' END))
+                   FROM message m LEFT JOIN unsettled u USING (brand_id, id)
+                   WHERE state IN ('sending', 'unconfirmed')) AS "sends in doubt",
                   (SELECT count(*) FROM parked_status) AS "parked statuses",
                   $3 - (SELECT count(*) FROM event e JOIN brand b ON b.id = e.brand_id
                         WHERE b.name = 'Mayhem' AND e.type = 'message.received') AS "texts to Mayhem" """,
@@ -98,7 +100,7 @@ async def _left(stage: Stage) -> dict[str, Any]:
         [endpoint_id for endpoint_id, rogue in stage.endpoints.items() if rogue.reformed],
         len(stage.load.said_elsewhere),
     )
-    if left := {name: count for name, count in row.items() if count}:
+    if left := {name: what for name, what in row.items() if what}:
         return left
     if not await ledger.all_is_said(stage.site):
         return {"Meta": "has more to tell"}
@@ -108,7 +110,7 @@ async def _left(stage: Stage) -> dict[str, Any]:
 
 async def _judge_sends(stage: Stage, _deaths: Sequence[Death], found: Verdict) -> None:
     found.inbound = len(stage.site.written) + len(stage.load.said_elsewhere)
-    wamids = await ledger.judge_sends(stage.site)
+    wamids = await ledger.judge_sends(stage.site, stage.keeper.withdrawn)
     found.accepted = len(wamids)
     for key, answers in stage.site.answers.items():
         kept = [answer for answer in answers if answer.status in {200, 202, 502}]

@@ -52,7 +52,8 @@ class Post:
 class Bookkeeper:
     """The good tenant's server: verifies each POST, writes it down, thinks a little, answers 200.
 
-    `makers` gives the pids of who may post. `strange` is what must not be.
+    `makers` gives the pids of who may post. `withdrawn` are messages that it was told never left, `strange` is what
+    must not be.
     """
 
     secret: str
@@ -62,6 +63,7 @@ class Bookkeeper:
     posts: list[Post] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
+    withdrawn: set[str] = field(default_factory=set)
     _lines: "WeakKeyDictionary[asyncio.BaseTransport, int | None]" = field(default_factory=WeakKeyDictionary)
 
     async def take(self, request: web.Request) -> web.Response:
@@ -75,6 +77,8 @@ class Bookkeeper:
         fact = None if event["type"] == "message.failed" else (event["data"]["wa_message_id"], event["type"])
         self.posts.append(Post(at, event["id"], fact, self._maker(request.transport)))
         self.known.add(event["id"])
+        if (never_left := ledger.withdrawn_by(event)) is not None:
+            self.withdrawn.add(never_left)
         await asyncio.sleep(self.dice.uniform(0.0, _THINKS_S))
         return web.Response()
 

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ async def judge(site: Site, *, in_flight: int, refused: int = 0, silent: int = 0
     so had to get again, `silent` how many sends Meta tells nothing of by itself.
     """
     await eventually(lambda: _is_quiet(site, silent))
-    sends = await judge_sends(site)
+    sends = await judge_sends(site, {one for event in site.receiver.events if (one := withdrawn_by(event)) is not None})
     facts = await expected(site)
     told = _judge_posts(site, facts)
     posts, repeats = len(told), len(told) - len(set(told)) - refused
@@ -88,10 +89,11 @@ async def _is_quiet(site: Site, silent: int) -> bool:
     return {_fact(event) for event in site.receiver.events} >= await expected(site)
 
 
-async def judge_sends(site: Site) -> dict[str, str]:
+async def judge_sends(site: Site, withdrawn: AbstractSet[str]) -> dict[str, str]:
     """Never two sends for one key, and no answer that Meta's books or an earlier answer contradict.
 
-    Returns what Meta has: message id → wamid.
+    `withdrawn` are the messages that the tenant was told never left: Meta must not have them, and their keys may have
+    become other messages. Returns what Meta has: message id → wamid.
     """
     sends = await site.sends()
     marked = Counter(send["opaque"].split(":")[1] for send in sends)
@@ -100,9 +102,19 @@ async def judge_sends(site: Site) -> dict[str, str]:
     by_key = Counter(keys[mark] for mark in marked.elements())
     assert all(count == 1 for count in by_key.values()), f"sent twice: {by_key - Counter(set(by_key))}"
     wamids = {send["opaque"].split(":")[1]: str(send["wamid"]) for send in sends}
+    assert not withdrawn & wamids.keys(), f"withdrawn, but Meta has them: {withdrawn & wamids.keys()}"
     for key, answers in site.answers.items():
-        _judge_answers(key, [answer for answer in answers if answer.status in {200, 202}], wamids)
+        promised = [answer for answer in answers if answer.status in {200, 202}]
+        _judge_answers(key, [answer for answer in promised if answer.json["id"] not in withdrawn], wamids)
     return wamids
+
+
+def withdrawn_by(event: dict[str, Any]) -> str | None:
+    """Name the message that an event takes back, after its sender was told 202: it never left."""
+    if event["type"] != "message.failed" or event["data"]["errors"][0]["code"] != "not_sent":
+        return None
+    message_id: str = event["data"]["message_id"]
+    return message_id
 
 
 async def _outbound(site: Site) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import structlog
 from quixess import connections, feed, idempotency
 from quixess.database import ids
 from quixess.database.batching import Batcher
-from quixess.database.core import Database
+from quixess.database.core import Database, Tx
 from quixess.events import outbox
 from quixess.events.outbox import Draft
 from quixess.feed import Kind
@@ -73,16 +73,22 @@ class Ends:
                     await store.insert_statuses(tx, waiting)
                 if finals := [final for end in ends if (final := _final(end)) is not None]:
                     await idempotency.settle(tx, finals)
-                if released := [end for end in ends if end.answer is None]:
-                    await idempotency.release(tx, [held for end in released if (held := _held(end)) is not None])
+                drafts = [_failure(end, end.errors) for end in ends if end.errors]
+                drafts += await _release(tx, [end for end in ends if end.answer is None])
                 for end in ends:
                     message = end.message
                     feed.tell(tx, message.brand_id, Kind.MESSAGE, message.id, within=end.thread.conversation_id)
                     if end.dead_token:
                         line = message.connection
                         await connections.flag_unauthorized(tx, line.brand_id, line.id, line.credentials.token)
-                await outbox.record(tx, self._keyring, [_failure(end) for end in ends if end.errors], hand_off)
+                await outbox.record(tx, self._keyring, drafts, hand_off)
         return [None] * len(ends)
+
+
+async def _release(tx: Tx, ends: Sequence[End]) -> list[Draft]:
+    """Free the keys of sends that never left. Who was told 202 meanwhile, when a lease had ended, is told by event."""
+    doubted = await idempotency.release(tx, [held for end in ends if (held := _held(end)) is not None])
+    return [_failure(end, [_never_left()]) for end in ends if end.message.id in doubted]
 
 
 def _settled(end: End) -> Settled:
@@ -119,10 +125,21 @@ def _final(end: End) -> Final | None:
     return Final(*held, state, end.answer.status, end.answer.body)
 
 
-def _failure(end: End) -> Draft:
+def _never_left() -> dict[str, Any]:
+    return {
+        "code": "not_sent",
+        "title": "The message never left",
+        "reason": "The process that was to send it was held up, and found when it went on that nothing had been sent.",
+        "details": None,
+        "fix": "Send it again, with the same Idempotency-Key or a new one.",
+        "retryable": True,
+    }
+
+
+def _failure(end: End, errors: Sequence[dict[str, Any]]) -> Draft:
     message = end.message
     row = {
         "id": message.id, "wamid": None, "phone": message.phone, "user_id": message.user_id,
         "metadata": message.metadata, "conversation_id": end.thread.conversation_id, "brand_id": message.brand_id,
     }  # fmt: skip
-    return describing.failed(row, end.errors or [], ids.made_at(message.id))
+    return describing.failed(row, errors, ids.made_at(message.id))

@@ -123,11 +123,15 @@ async def insert_outbound(tx: Tx, messages: Sequence[tuple[Outbound, Thread]], *
 
 
 async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> None:
-    """Write the ends of sends and bind their wamids; a message that is further on already keeps its state."""
+    """Write the ends of sends and bind their wamids; a message that is further on already keeps its state.
+
+    Who knows that nothing was sent ends a doubt that somebody else named meanwhile, though both stand on one rank.
+    """
     ordered = sorted(settled, key=attrgetter("message_id"))
     await tx.execute(
-        """WITH s AS (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[],
-                                           $7::json[], $8::json[], $9::text[])
+        """WITH s AS (SELECT *, CASE state WHEN 'not_sent' THEN 'unconfirmed' END AS ends
+                      FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::smallint[], $6::text[],
+                                  $7::json[], $8::json[], $9::text[])
                       AS s(brand_id, id, connection_id, state, rank, wamid, errors, pricing, user_id)),
                 bound AS (
                   INSERT INTO wamid (connection_id, wamid, brand_id, message_id)
@@ -136,7 +140,7 @@ async def settle_outbound(tx: Tx, settled: Sequence[Settled]) -> None:
                 gone AS (DELETE FROM unsettled u USING s WHERE u.id = s.id AND u.id = ANY ($2::uuid[])
                                                                AND s.state <> 'unconfirmed')
            UPDATE message m SET
-             state = CASE WHEN m.rank < s.rank THEN s.state ELSE m.state END,
+             state = CASE WHEN m.rank < s.rank OR m.state = s.ends THEN s.state ELSE m.state END,
              errors = CASE WHEN m.rank < s.rank THEN s.errors ELSE m.errors END,
              pricing = CASE WHEN m.pricing IS NULL OR m.rank <= s.rank THEN coalesce(s.pricing, m.pricing)
                             ELSE m.pricing END,
