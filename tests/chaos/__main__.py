@@ -73,6 +73,7 @@ def _report(of: Verdict) -> str:
     kills = ", ".join(f"{number} × {kind}" for kind, number in sorted(of.kills.items()))
     rows = [
         ("sends at Meta", f"{of.accepted}"),
+        ("sends taken back", f"{of.withdrawn}, told in doubt and then found never to have left"),
         ("texts and bodies in", f"{of.inbound}"),
         ("events told", f"{of.events}"),
         ("POSTs the good tenant took", f"{of.delivered}"),

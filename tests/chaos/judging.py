@@ -32,6 +32,7 @@ class Verdict:
     repeats: int = 0
     bound: int = 0
     refused: int = 0
+    withdrawn: int = 0
     lost: int = 0
     gap_s: float = 0.0
     kills: Counter[str] = field(default_factory=Counter)
@@ -111,7 +112,7 @@ async def _left(stage: Stage) -> dict[str, Any]:
 async def _judge_sends(stage: Stage, _deaths: Sequence[Death], found: Verdict) -> None:
     found.inbound = len(stage.site.written) + len(stage.load.said_elsewhere)
     wamids = await ledger.judge_sends(stage.site, stage.keeper.withdrawn)
-    found.accepted = len(wamids)
+    found.accepted, found.withdrawn = len(wamids), len(stage.keeper.withdrawn)
     for key, answers in stage.site.answers.items():
         kept = [answer for answer in answers if answer.status in {200, 202, 502}]
         assert kept, f"{key} never had an answer to keep"
