@@ -86,9 +86,9 @@ class Reaper:
     endpoint_id: UUID
     dice: random.Random
     posts: list[Post]
+    of_server: asyncio.Lock = field(default_factory=asyncio.Lock)
     ahead_s: Callable[[float], float] = lambda _: 0.0
     deaths: list[Death] = field(default_factory=list)
-    of_server: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def kill_on(self, pause: tuple[float, float]) -> None:
         """Kill one process, or two at once, again and again; the pause between is seconds from-to."""

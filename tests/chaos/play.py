@@ -81,8 +81,10 @@ async def _on_stage(plan: Plan, dice: random.Random) -> AsyncIterator[tuple[stag
         programs = levers.postgres_with(of_postgres, folder) if of_postgres else None
         server = await stack.enter_async_context(stage.own_postgres(folder, programs))
 
+        of_server = asyncio.Lock()  # held by whoever does something to it, until it is back
+
         def is_away() -> bool:
-            return server.pid is None or (of_postgres is not None and of_postgres.full)
+            return server.pid is None or of_server.locked() or (of_postgres is not None and of_postgres.full)
 
         envs = [one.env for one in own] or [{}] * stage.PROCESSES
         at = await stack.enter_async_context(stage.standing(dice, server.dsn, folder, is_away, envs))
@@ -90,7 +92,7 @@ async def _on_stage(plan: Plan, dice: random.Random) -> AsyncIterator[tuple[stag
             for meta in (at.site.meta, at.other):
                 await meta.lever("settings", _ROUGH)
         ahead_s = of_postgres.least_ahead_since if of_postgres else lambda _: 0.0
-        reaper = Reaper(at.site, at.kept, server, at.endpoint_id, dice, at.keeper.posts, ahead_s)
+        reaper = Reaper(at.site, at.kept, server, at.endpoint_id, dice, at.keeper.posts, of_server, ahead_s)
         yield at, reaper, Mishaps(reaper, at.kept, dice, of_postgres, dict(enumerate(own)))
 
 

@@ -14,17 +14,30 @@ import pytest
 
 from quixess.database import migrate, reaching
 from quixess.database.core import Database
+from quixess.database.migrate import MigrationError
 from quixess.database.reaching import reach
 from quixess.errors import QuixessError
 
+_SAID = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0"
+_STARTING_UP = b"E" + (len(_SAID) + 4).to_bytes(4) + _SAID
+
 
 @asynccontextmanager
-async def at_a_port(dsn: str) -> AsyncIterator[str]:
-    """Give the test's server, which only has a socket file, a port of 127.0.0.1: `127.0.0.1:PORT`."""
+async def at_a_port(dsn: str, *, starts_up_for: int = 0) -> AsyncIterator[str]:
+    """Give the test's server, which only has a socket file, a port of 127.0.0.1: `127.0.0.1:PORT`.
+
+    The first `starts_up_for` who connect are told what a server says that is not ready yet.
+    """
     asked = parse_qs(urlsplit(dsn).query)
     path = str(Path(asked["host"][0]) / f".s.PGSQL.{asked['port'][0]}")
+    refused = iter(range(starts_up_for))
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if next(refused, None) is not None:
+            await reader.read(1024)
+            writer.write(_STARTING_UP)
+            writer.close()
+            return
         there, back = await asyncio.open_unix_connection(path)
         await asyncio.gather(_pour(reader, back), _pour(there, writer))
 
@@ -108,3 +121,17 @@ async def test_one_that_is_no_primary_is_passed_over(dsn: str) -> None:
             await reach(address)
         with pytest.raises(migrate.MigrationError, match="none of its hosts is the primary"):
             await migrate.run(address)
+
+
+async def test_a_server_that_is_starting_up_is_waited_for(dsn: str) -> None:
+    async with at_a_port(dsn, starts_up_for=2) as host:
+        assert await migrate.run(_address(dsn, host, ask="?sslmode=disable")) == []
+
+
+async def test_one_that_never_gets_ready_is_not_waited_for_without_end(
+    dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "STARTS_S", 0.1)
+    async with at_a_port(dsn, starts_up_for=1000) as host:
+        with pytest.raises(MigrationError, match="the database system is starting up"):
+            await migrate.run(_address(dsn, host, ask="?sslmode=disable"))

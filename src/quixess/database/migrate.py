@@ -4,14 +4,20 @@ A file that begins with the line `BESIDE` only adds what older versions do not n
 upgrade can go through the processes one by one, and back (docs/operations.md, "Upgrades"). Any other ends them.
 """
 
+import asyncio
+import time
 from pathlib import Path
 
 import asyncpg
+import structlog
 
 from quixess.database import partitions
 from quixess.database.core import OWNER, Tx
 from quixess.database.reaching import reach
 
+STARTS_S = 30.0
+"""How long a PostgreSQL that is starting up is waited for."""
+_ASK_EVERY_S = 0.5
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x51_58_4D_49_47  # one number for all Quixess processes of a database
 _MINIMUM = 150000
@@ -22,6 +28,7 @@ _TABLE = """CREATE TABLE IF NOT EXISTS migration (
 _HAS_COLUMN = """SELECT EXISTS (
     SELECT FROM pg_attribute WHERE attrelid = 'migration'::regclass AND attname = 'beside' AND NOT attisdropped
 )"""
+_log = structlog.get_logger()
 
 
 class MigrationError(Exception):
@@ -32,7 +39,8 @@ async def run(dsn: str) -> list[str]:
     """Bring the database to this version and return the names of the files applied.
 
     Ten processes may start at once: one applies, the others wait for it and find nothing to do. Raises MigrationError
-    when the database cannot be reached, may not be changed, or belongs to another version.
+    when the database cannot be reached, may not be changed, or belongs to another version. One that is starting up is
+    waited for, half a minute at most.
     """
     connection = await _connect(dsn)
     try:
@@ -61,9 +69,26 @@ async def lacking(tx: Tx) -> frozenset[str]:
 
 
 async def _connect(dsn: str) -> asyncpg.Connection:
+    """Connect; a server that says that it is starting up or recovers from a crash is waited for."""
+    until = None
+    while True:
+        try:
+            return await _try(dsn)
+        except asyncpg.CannotConnectNowError as error:
+            if until is None:
+                until = time.monotonic() + STARTS_S
+                _log.warning("waiting for PostgreSQL", reason=str(error))
+            elif time.monotonic() >= until:
+                raise _unreachable(str(error)) from None
+        await asyncio.sleep(_ASK_EVERY_S)
+
+
+async def _try(dsn: str) -> asyncpg.Connection:
     """Connect, or say what is wrong with the address without repeating it: a password may be in it."""
     try:
         return await reach(dsn, statement_cache_size=0, server_settings=OWNER, timeout=60)
+    except asyncpg.CannotConnectNowError:
+        raise
     except OSError as error:
         reason = error.strerror or "no answer"
     except asyncpg.PostgresError as error:
@@ -72,7 +97,11 @@ async def _connect(dsn: str) -> asyncpg.Connection:
         reason = "none of its hosts is the primary"
     except (asyncpg.InterfaceError, ValueError, OverflowError):
         reason = "it is no postgresql:// address"
-    raise MigrationError(f"The database cannot be reached ({reason}): check QUIXESS_DATABASE_URL.")
+    raise _unreachable(reason)
+
+
+def _unreachable(reason: str) -> MigrationError:
+    return MigrationError(f"The database cannot be reached ({reason}): check QUIXESS_DATABASE_URL.")
 
 
 def _refuse_old_server(connection: asyncpg.Connection) -> None:

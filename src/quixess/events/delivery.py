@@ -22,6 +22,7 @@ from quixess.database.core import Database, Row, Tx
 from quixess.errors import QuixessError
 from quixess.events import endpoints, envelope, health, outbox, queue
 from quixess.events.endpoints import Endpoint, State
+from quixess.events.floors import Floors
 from quixess.events.health import Turn
 from quixess.events.outbox import Parcel
 from quixess.events.outward import OURS, Answer, Fault, Sender
@@ -66,6 +67,7 @@ class Deliveries:
         self._ladder = tuple(ladder)
         self.lease_s = lease_s
         self._windows = Windows()
+        self._floors = Floors()
         self._unstarted: deque[Parcel] = deque()
         self._attempts: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -160,7 +162,9 @@ class Deliveries:
                 lease = ids.new()
                 rows = await queue.claim_rows(tx, shares, lease, self.lease_s)
                 await self._load(tx, rows, lease, probed, hand_off)
-                await queue.move_on(tx, shares, {row["endpoint_id"] for row in rows})
+                found = await queue.move_on(tx, shares, {row["endpoint_id"] for row in rows})
+        for one in shares:
+            self._floors.learn(one.endpoint_id, one.floor, found.get(one.endpoint_id))
         return len(rows)
 
     def _start_some(self) -> None:
@@ -197,7 +201,7 @@ class Deliveries:
             self._windows.turn_away(endpoint_id)
         if row["state"] == State.FAILING and rows:
             return Share(brand_id, endpoint_id, 1, ordered, probe=True, held_s=self.lease_s)
-        return Share(brand_id, endpoint_id, rows, ordered)
+        return Share(brand_id, endpoint_id, rows, ordered, floor=self._floors.of(endpoint_id))
 
     async def _load(
         self, tx: Tx, rows: Sequence[Row], lease: UUID, probed: Collection[UUID], hand_off: outbox.HandOff
@@ -227,6 +231,7 @@ class Deliveries:
                     leased_at=hand_off.began,
                     probe=endpoint.id in probed,
                     replay=row["replay_id"] is not None,
+                    place=row["place"],
                 )
             )
         await queue.end(tx, lost)

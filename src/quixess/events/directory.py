@@ -216,9 +216,9 @@ async def remove(tx: Tx, brand_id: UUID, endpoint_id: UUID, *, actor: str) -> in
     await _audit(tx, brand_id, actor, "endpoint.removed", endpoint_id)
     done = await tx.execute(
         """WITH picked AS MATERIALIZED (
-             SELECT id FROM delivery WHERE brand_id = $1 AND endpoint_id = $2 ORDER BY next_at LIMIT $3 FOR UPDATE),
+             SELECT ctid FROM delivery WHERE brand_id = $1 AND endpoint_id = $2 ORDER BY next_at LIMIT $3 FOR UPDATE),
            gone AS (
-             DELETE FROM delivery d USING picked WHERE d.brand_id = $1 AND d.id = picked.id
+             DELETE FROM delivery d USING picked WHERE d.ctid = picked.ctid AND d.brand_id = $1
              RETURNING d.id, d.event_id, d.attempt, d.replay_id)
            INSERT INTO outcome (brand_id, delivery_id, event_id, endpoint_id, state, attempts, replay_id)
            SELECT $1, id, event_id, $2, 'discarded', attempt, replay_id FROM gone""",

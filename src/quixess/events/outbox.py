@@ -48,10 +48,11 @@ class Draft(msgspec.Struct, frozen=True):
         return endpoint.id != self.not_to and endpoint.wants(self.type)
 
 
-class Parcel(msgspec.Struct, frozen=True):
+class Parcel(msgspec.Struct):
     """A leased delivery with all that is needed to make the attempt. `lease` is the fencing token.
 
-    A `probe` asks whether a failing endpoint answers again; a `replay` tells an event of the past once more.
+    A `probe` asks whether a failing endpoint answers again; a `replay` tells an event of the past once more. `place` is
+    where its row lies (`ctid`): to look for it there depends on no plan, and on nothing that is dead beside it.
     """
 
     brand_id: UUID
@@ -66,6 +67,7 @@ class Parcel(msgspec.Struct, frozen=True):
     leased_at: float
     probe: bool = False
     replay: bool = False
+    place: str = ""
 
 
 class Dispatcher(Protocol):
@@ -150,13 +152,16 @@ async def record(tx: Tx, keyring: Keyring, drafts: Sequence[Draft], hand_off: Ha
     if not heard:
         return []
     event_ids = [ids.new() for _ in heard]
+    handed = len(hand_off.parcels)
     deliveries = list(_plan(heard, event_ids, known, hand_off))
     await _insert_events(tx, heard, event_ids)
     for draft, event_id in zip(heard, event_ids, strict=True):
         feed.tell(tx, draft.brand_id, Kind.EVENT, event_id)
     if deliveries:
         lease_s = hand_off.dispatcher.lease_s if hand_off.dispatcher is not None else 0.0
-        await insert_deliveries(tx, deliveries, lease_s=lease_s)
+        places = await insert_deliveries(tx, deliveries, lease_s=lease_s)
+        for parcel in hand_off.parcels[handed:]:
+            parcel.place = places[parcel.delivery_id]
     return event_ids
 
 
@@ -203,8 +208,8 @@ async def _insert_events(tx: Tx, drafts: Sequence[Draft], event_ids: Sequence[UU
     )
 
 
-async def insert_deliveries(tx: Tx, deliveries: Sequence[Delivery], *, lease_s: float = 0.0) -> set[UUID]:
-    """Put deliveries into the queue and return the ids of those that are new.
+async def insert_deliveries(tx: Tx, deliveries: Sequence[Delivery], *, lease_s: float = 0.0) -> dict[UUID, str]:
+    """Put deliveries into the queue; return those that are new, by their ids, with the places of their rows.
 
     One whose event still waits for the same endpoint is left out: that delivery is the answer to both.
     """
@@ -215,7 +220,7 @@ async def insert_deliveries(tx: Tx, deliveries: Sequence[Delivery], *, lease_s: 
                   CASE WHEN d.lease IS NULL THEN 0 ELSE 1 END, d.lease, d.order_key, d.replay_id
            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[])
                 AS d(brand_id, id, endpoint_id, event_id, lease, order_key, replay_id)
-           ON CONFLICT (brand_id, event_id, endpoint_id) DO NOTHING RETURNING id""",
+           ON CONFLICT (brand_id, event_id, endpoint_id) DO NOTHING RETURNING id, ctid::text AS place""",
         *columns(deliveries, "endpoint.brand_id", "id", "endpoint.id", "event_id", "lease", "order_key", "replay_id"),
         lease_s,
     )
@@ -224,7 +229,7 @@ async def insert_deliveries(tx: Tx, deliveries: Sequence[Delivery], *, lease_s: 
         endpoint, wait = delivery.endpoint, wait_for(delivery.endpoint, 0.0 if delivery.lease is None else lease_s)
         due[endpoint.id] = (endpoint.brand_id, min(wait, due.get(endpoint.id, (endpoint.brand_id, wait))[1]))
     await mark_due(tx, due)
-    return {row["id"] for row in rows}
+    return {row["id"]: row["place"] for row in rows}
 
 
 def wait_for(endpoint: Endpoint, wait_s: float) -> float:

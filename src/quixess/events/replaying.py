@@ -196,7 +196,7 @@ async def _queue(tx: Tx, job: _Job, chunk: _Chunk, known: Sequence[Endpoint]) ->
             chunk.gone += 1
             continue
         deliveries += [replays.delivery_of(body, one, job.id) for one in known if _goes_to(job, chunk, body, one)]
-    made = await outbox.insert_deliveries(tx, deliveries) if deliveries else set()
+    made = await outbox.insert_deliveries(tx, deliveries) if deliveries else {}
     for one in deliveries:
         feed.tell(tx, job.brand_id, Kind.EVENT, one.event_id)
     chunk.queued = len(made)
