@@ -37,7 +37,7 @@ def main(words: list[str]) -> None:
         before = [_tell("before", through) for _ in range(_FREE)]
         with _open_transaction(through.dsn):
             under = [_tell(f"open for {_ROUND_S * (n + 1):.0f} s", through) for n in range(rounds)]
-        tables.ask(through.dsn, "VACUUM delivery, intake_todo, endpoint_due, unsettled, idempotency")
+        tables.ask(through.dsn, "VACUUM delivery, intake_todo, endpoint_due, unsettled, idempotency, conversation")
         after = [_tell("after, and vacuumed", through) for _ in range(_FREE)]
     most = max(one.per_second for one in before)
     print(

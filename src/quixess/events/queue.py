@@ -190,9 +190,9 @@ async def end(tx: Tx, lost: Sequence[tuple[Row, str]]) -> None:
     if not lost:
         return
     await tx.execute(
-        f"""WITH gone AS (
+        """WITH gone AS (
              DELETE FROM delivery d
-             USING (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) {_FEW})
+             USING (SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) LIMIT (SELECT 1000000))
                    AS l(brand_id, id, place, state)
              WHERE d.ctid = l.place::tid AND d.brand_id = l.brand_id AND d.id = l.id
              RETURNING d.brand_id, d.id, d.event_id, d.endpoint_id, l.state, d.attempt, d.replay_id)

@@ -6,6 +6,7 @@ off in one transaction; one that cannot be is tried alone, keeps its todo with t
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ from quixess.tallies import Spread
 from quixess.vault import Keyring
 
 _MOST_AT_HAND = 2_000
-_IDLE_S = 0.25
+_IDLE_S, _LONGEST_IDLE_S = 0.25, 3.0
 _TRIES = 5
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # with a backslash before it these are six letters that a user typed
 _REPLACEMENT = rb"\1\\ufffd"
@@ -109,13 +110,15 @@ class Receiving:
     async def run(self) -> None:
         """Work off what waits in the table, until cancelled."""
         while True:
+            began = time.monotonic()
             try:
                 found = await self._go_round()
             except QuixessError as error:
                 _log.warning("bodies of Meta cannot be claimed", error=error.code)
                 found = False
             if not found:
-                await self._rest()
+                # Dead rows that PostgreSQL may not clear make a look long: then it is taken more seldom.
+                await self._rest(min(max(_IDLE_S, 9 * (time.monotonic() - began)), _LONGEST_IDLE_S))
 
     async def _go_round(self) -> bool:
         """Claim a share of every lane that has room, and tell whether there was anything to claim."""
@@ -141,9 +144,9 @@ class Receiving:
             while self._lanes.crowded:
                 await self._rest()
 
-    async def _rest(self) -> None:
+    async def _rest(self, most_s: float = _IDLE_S) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), _IDLE_S)
+            await asyncio.wait_for(self._wake.wait(), most_s)
         self._wake.clear()
 
     async def stop(self) -> None:
