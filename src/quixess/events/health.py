@@ -72,9 +72,10 @@ async def hold_for_probe(tx: Tx, probed: Mapping[UUID, UUID], seconds: float) ->
 async def resume(tx: Tx, brand_id: UUID, endpoint_id: UUID) -> None:
     """Let everything that waits for an endpoint go on at once: it recovered, or was enabled."""
     await tx.execute(
-        """UPDATE delivery SET next_at = now() WHERE brand_id = $1 AND ctid IN (
+        """WITH picked AS MATERIALIZED (
              SELECT ctid FROM delivery WHERE brand_id = $1 AND endpoint_id = $2 AND lease IS NULL AND next_at > now()
-             ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)""",
+             ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+           UPDATE delivery d SET next_at = now() FROM picked WHERE d.ctid = picked.ctid AND d.brand_id = $1""",
         brand_id,
         endpoint_id,
         _FAST_FORWARD,
