@@ -16,7 +16,8 @@ from tests.crash import ledger
 
 PATIENCE_S = 120.0
 MOST_MEMORY_MB, MOST_FILES = 160, 400
-_LONGEST_EVIDENCE = 2_000
+_LONGEST_EVIDENCE = 8_000
+_AROUND_S = 15.0
 _OF_POSTGRESQL = {"postgres", "full disk", "step of PostgreSQL's clock"}
 _OUR_FAULTS = ('"level": "error"', '"level": "critical"', "never awaited", "never retrieved")
 
@@ -142,14 +143,29 @@ async def _judge_repeats(stage: Stage, deaths: Sequence[Death], found: Verdict) 
     found.refused, found.repeats = len(refused), stage.keeper.repeats
     found.bound = sum(death.bound for death in deaths)
     strange = [
-        f"{before.event_id} came at {before.at:.3f} from {before.maker} and again at {after.at:.3f} from {after.maker}"
+        (before, after)
         for before, after in _again(stage.keeper.posts)
         if before.event_id not in excused and not any(_explains(death, before, after) for death in deaths)
     ]
-    assert not strange, f"repeats that no death explains: {strange}; deaths: {deaths}"
+    assert not strange, f"repeats that no death explains: {_tell_repeats(strange, deaths)}; said: {_said(stage)}"
     assert found.repeats <= found.bound + found.refused, (
         f"{found.repeats} repeats, at most {found.bound} were on their way"
     )
+
+
+def _tell_repeats(strange: Sequence[tuple[Post, Post]], deaths: Sequence[Death]) -> list[str]:
+    """Describe some repeats, each with the deaths of the half minute around it."""
+    return [
+        f"{before.event_id} came at {before.at:.3f} from {before.maker} and again at {after.at:.3f} from {after.maker}, "
+        f"deaths {[death for death in deaths if abs(death.at - before.at) < _AROUND_S]}"
+        for before, after in strange[:3]
+    ]
+
+
+def _said(stage: Stage) -> list[str]:
+    """Repeat what the workers said of attempts that they could not write down."""
+    lines = [line for one in stage.kept for line in one.program.lines if "could not be written down" in line]
+    return lines[-10:]
 
 
 def _again(posts: Sequence[Post]) -> Iterator[tuple[Post, Post]]:
