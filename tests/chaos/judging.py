@@ -156,7 +156,7 @@ async def _judge_repeats(stage: Stage, deaths: Sequence[Death], found: Verdict) 
 def _tell_repeats(strange: Sequence[tuple[Post, Post]], deaths: Sequence[Death]) -> list[str]:
     """Describe some repeats, each with the deaths of the half minute around it."""
     return [
-        f"{before.event_id} came at {before.at:.3f} from {before.maker} and again at {after.at:.3f} from {after.maker}: "
+        f"{before.event_id} came at {before.at:.3f} from {before.maker}, again at {after.at:.3f} from {after.maker}: "
         f"{[death for death in deaths if abs(death.at - before.at) < _AROUND_S]}"
         for before, after in strange[:3]
     ]
