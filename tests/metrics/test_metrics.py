@@ -91,6 +91,29 @@ async def test_reasons_templates_keys_and_prices_are_told_apart(past: History) -
     assert (priced.category, priced.billable, priced.messages, priced.cost) == ("authentication", True, 4, None)
 
 
+async def test_codes_that_are_no_numbers_of_metas_are_counted_too(past: History) -> None:
+    codes = ("outcome_unknown", "not_sent", "12345678901234567890", 99_999_999_999, None)
+    for hours in (0.0, 3.0):
+        for code in codes:
+            await past.message(ago(hours) if hours else NOW - timedelta(seconds=1), "failed", errors=[{"code": code}])
+    await past.count()
+
+    report = await look(past)
+    assert {one.code: one.messages for one in report.failures} == {0: 6, "outcome_unknown": 2, 2147483647: 2}
+    assert all(one.meaning and one.fix for one in report.failures)
+
+
+async def test_a_brand_that_cannot_be_counted_holds_up_no_other(db: Database) -> None:
+    broken, whole = History(db), History(db)
+    for one in (broken, whole):
+        await one.begin()
+    await broken.message(ago(3), "read", pricing={"billable": "perhaps"})
+    await whole.message(ago(3), "accepted")
+
+    await whole.count()
+    assert (await look(whole)).total.states["accepted"] == 1
+
+
 async def test_counting_again_changes_nothing_and_two_workers_count_once(past: History) -> None:
     await fill(past)
     await past.count()

@@ -19,6 +19,12 @@ _OUTCOMES = "FROM outcome r WHERE r.brand_id = $1 AND r.delivery_id >= s.low AND
 # OFFSET 0 keeps the planner from joining the other way round: it would read all rows of the brand for a few spans.
 _EACH = f"FROM {_SPANS} CROSS JOIN LATERAL (SELECT r.* {{rows}} OFFSET 0)"
 _NOBODY = "'00000000-0000-0000-0000-000000000000'::uuid"
+UNKNOWN = -1
+"""Stands for `outcome_unknown` where a number is wanted: a code that is ours, and not Meta's."""
+_FAILED_WITH = f"""CASE WHEN m.state <> 'failed' THEN 0
+          WHEN m.errors -> 0 ->> 'code' = 'outcome_unknown' THEN {UNKNOWN}
+          WHEN m.errors -> 0 ->> 'code' ~ '^[0-9]{{1,18}}$'
+            THEN least((m.errors -> 0 ->> 'code')::bigint, 2147483647)::integer ELSE 0 END"""
 # A status tells whole seconds. The code was there before the next one began, and before we heard of it.
 _CODE_MS = "extract(epoch FROM least(d.recorded_at, d.occurred_at + interval '1 second') - m.occurred_at) * 1000"
 
@@ -58,8 +64,7 @@ MESSAGES = Kind(
     _MESSAGES,
     f"""m.state, coalesce(m.template_category, '') AS category, coalesce(m.template_name, '') AS template_name,
         coalesce(m.key_id, {_NOBODY}) AS key_id,
-        CASE WHEN m.state = 'failed'
-          THEN least(coalesce((m.errors -> 0 ->> 'code')::numeric, 0), 2147483647)::integer ELSE 0 END AS code,
+        {_FAILED_WITH} AS code,
         coalesce(m.pricing ->> 'category', '') AS price_category, coalesce(m.pricing ->> 'type', '') AS price_type,
         coalesce((m.pricing ->> 'billable')::boolean, false) AS billable, count(*) AS messages
         {_EACH.format(rows=_MESSAGES)} m WHERE m.source = 'live' AND m.type <> 'call'

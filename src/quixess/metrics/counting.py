@@ -9,7 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
+
+from quixess.database import ids
 from quixess.database.core import Database, Row, Tx
+from quixess.errors import QuixessError
 from quixess.metrics import cells
 from quixess.metrics.cells import Kind
 
@@ -18,6 +22,7 @@ _GRACE = timedelta(minutes=1)  # for clocks that are late, and commits
 _BACK = timedelta(days=30)
 _HOURS_AT_ONCE = 24
 _BRANDS_AT_ONCE = 20
+_log = structlog.get_logger()
 _LEASE = timedelta(minutes=10)
 _KEPT_DAYS = 40
 
@@ -29,12 +34,17 @@ class Counting:
         self._db = db
 
     async def run_once(self) -> int:
-        """Take some brands whose turn it is, and return how many there were."""
+        """Take some brands whose turn it is, and return how many there were. One that fails holds up no other."""
         async with self._db.transaction() as tx:
             await _welcome(tx)
             turns = await _take_turns(tx)
         for turn in turns:
-            await self._take_turn(turn["id"], turn["counted_to"], turn["now"])
+            try:
+                await self._take_turn(turn["id"], turn["counted_to"], turn["now"])
+            except QuixessError:
+                raise
+            except Exception:  # noqa: BLE001 - whatever it is, it is of one brand, whose turn comes again
+                _log.exception("a brand is not counted", brand=ids.show("brd", turn["id"]))
         return len(turns)
 
     async def _take_turn(self, brand_id: UUID, begun: datetime, now: datetime) -> None:

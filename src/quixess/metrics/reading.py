@@ -140,6 +140,11 @@ def _failures(rows: Sequence[Row]) -> list[Failure]:
 
 
 def _failure(code: int, messages: int) -> Failure:
+    if code == cells.UNKNOWN:
+        fix = "Meta was not to be reached for an answer: look whether the network or Meta was at fault."
+        return Failure(
+            "outcome_unknown", "WhatsApp never confirmed the message, most likely it was not sent", fix, messages
+        )
     if code == 0:
         fix = "Look at the messages: each says what is known of it."
         return Failure(0, "It failed, and Meta did not say why", fix, messages)

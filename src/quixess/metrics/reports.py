@@ -59,9 +59,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A reason for failures: Meta's code (0 where there is none), what it means and what to do about it."""
+    """A reason for failures: Meta's code (0 where there is none) or a word of ours, what it means and what to do."""
 
-    code: int
+    code: int | str
     meaning: str
     fix: str
     messages: int
