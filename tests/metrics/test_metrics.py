@@ -114,6 +114,20 @@ async def test_a_brand_that_cannot_be_counted_holds_up_no_other(db: Database) ->
     assert (await look(whole)).total.states["accepted"] == 1
 
 
+async def test_new_brands_are_looked_for_now_and_then(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker, first, second, third = Counting(db), History(db), History(db), History(db)
+    await first.begin()
+    assert await worker.run_once() == 1
+    await second.begin()
+    assert await worker.run_once() == 0
+
+    monkeypatch.setattr("quixess.metrics.counting._WELCOME_EVERY_S", 0.0)
+    worker = Counting(db)
+    assert await worker.run_once() == 1
+    await third.begin()
+    assert await worker.run_once() == 1
+
+
 async def test_counting_again_changes_nothing_and_two_workers_count_once(past: History) -> None:
     await fill(past)
     await past.count()

@@ -5,6 +5,7 @@ walked over once, when they are old enough; those that are still `accepted` are 
 after growing waits, for a day. What Meta answers settles them as its webhooks would have.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -38,6 +39,7 @@ _BEGIN_BEFORE = timedelta(days=1)
 _WAITS = (3, 9, 27, 81)  # times `after_s` between the look-ups; then it stays as it is
 _CLOSED_S = 3600
 _UNREACHED_S = 60
+_WELCOME_EVERY_S = 60.0  # that compares all connections with all turns
 _log = structlog.get_logger()
 
 
@@ -70,12 +72,17 @@ class Gaps:
         self._lines = lines
         self._dispatcher = dispatcher
         self._after = timedelta(seconds=after_s)
+        self._welcome_at = 0.0
 
     async def run_once(self) -> int:
         """Take the brands whose turn it is, and return how many messages were settled. One process has a brand."""
+        welcoming = time.monotonic() >= self._welcome_at
         async with self._db.transaction() as tx:
-            await _welcome(tx)
+            if welcoming:
+                await _welcome(tx)
             turns = await _take_turns(tx)
+        if welcoming:
+            self._welcome_at = time.monotonic() + _WELCOME_EVERY_S
         settled = 0
         for turn in turns:
             settled += await self._take_turn(turn["id"], turn["walked_to"])

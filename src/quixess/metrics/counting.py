@@ -5,6 +5,7 @@ a whole each time: doing it twice changes nothing. A worker that was away catche
 hour whose rows retention took keeps the counts it has.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,6 +23,7 @@ _GRACE = timedelta(minutes=1)  # for clocks that are late, and commits
 _BACK = timedelta(days=30)
 _HOURS_AT_ONCE = 24
 _BRANDS_AT_ONCE = 20
+_WELCOME_EVERY_S = 60.0  # that compares all brands with all turns
 _log = structlog.get_logger()
 _LEASE = timedelta(minutes=10)
 _KEPT_DAYS = 40
@@ -32,12 +34,17 @@ class Counting:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._welcome_at = 0.0
 
     async def run_once(self) -> int:
         """Take some brands whose turn it is, and return how many there were. One that fails holds up no other."""
+        welcoming = time.monotonic() >= self._welcome_at
         async with self._db.transaction() as tx:
-            await _welcome(tx)
+            if welcoming:
+                await _welcome(tx)
             turns = await _take_turns(tx)
+        if welcoming:
+            self._welcome_at = time.monotonic() + _WELCOME_EVERY_S
         for turn in turns:
             try:
                 await self._take_turn(turn["id"], turn["counted_to"], turn["now"])
